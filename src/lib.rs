@@ -1,0 +1,3 @@
+//! xmppd answers the connection requests of TR-069 Annex K over XMPP.
+
+pub mod config;
