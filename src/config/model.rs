@@ -202,3 +202,18 @@ pub struct Server {
     /// `weight`; none = -1, not used.
     pub weight: Option<u16>,
 }
+
+impl Default for General {
+    fn default() -> Self {
+        Self {
+            enable: false,
+            accepting: BTreeSet::new(),
+            allowed: Vec::new(),
+            log_level: LogLevel::default(),
+            notify: Notify::default(),
+            notify_timeout: Duration::from_millis(1500),
+            limit: 10,
+            period: Duration::from_secs(60),
+        }
+    }
+}
