@@ -1,4 +1,5 @@
 //! xmppd answers the connection requests of TR-069 Annex K over XMPP.
 
 pub mod config;
+pub mod cwmp;
 pub mod xmpp;
