@@ -1,5 +1,9 @@
 //! xmppd answers the connection requests of TR-069 Annex K over XMPP.
 
+pub mod actors;
 pub mod config;
 pub mod cwmp;
+pub mod logging;
+pub mod status;
+pub mod supervision;
 pub mod xmpp;

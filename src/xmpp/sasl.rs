@@ -3,7 +3,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use sasl::client::Mechanism as _;
 use sasl::client::mechanisms::Scram;
 use sasl::common::ChannelBinding;
 use sasl::common::scram::{Sha1, Sha256};

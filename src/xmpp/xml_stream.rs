@@ -7,9 +7,11 @@
 //! The parser is rxml, as in tokio-xmpp, but with a token limit of our own: tokio-xmpp's `XmlStream` fixes it at 8 KiB,
 //! and then one attribute of 9 KiB in a stranger's message ends the stream.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
 
 use bytes::{Buf, BytesMut};
@@ -71,6 +73,9 @@ pub enum StreamFault {
     /// An element of more than [`MAX_ELEMENT`] bytes.
     #[error("the server sent an element of more than {MAX_ELEMENT} bytes")]
     TooLarge,
+    /// No sign of life, though one was asked for.
+    #[error("no sign of life from the server for {0} s")]
+    Silent(u64),
     /// The server has stopped reading.
     #[error("the server does not read what is sent to it")]
     NotRead,
@@ -96,7 +101,7 @@ pub struct XmlStream<Io> {
     element_bytes: usize,
     writer: Encoder<SimpleNamespaces>,
     queued: BytesMut,
-    heard: Instant,
+    heard: Rc<Cell<Instant>>,
 }
 
 fn new_parser() -> rxml::Parser {
@@ -122,7 +127,7 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
             element_bytes: 0,
             writer: new_writer(),
             queued: BytesMut::new(),
-            heard: Instant::now(),
+            heard: Rc::new(Cell::new(Instant::now())),
         }
     }
 
@@ -131,9 +136,9 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
         &self.io
     }
 
-    /// When the last byte came in.
-    pub fn heard(&self) -> Instant {
-        self.heard
+    /// When the last byte came in; the cell goes on being kept up to date while somebody else drives the stream.
+    pub fn heard(&self) -> Rc<Cell<Instant>> {
+        Rc::clone(&self.heard)
     }
 
     /// Ends the XML, keeps the connection: for STARTTLS.
@@ -288,7 +293,7 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
             let parsed = self.parser.parse(&mut rest, false);
             let consumed = before - rest.len();
             Pin::new(&mut self.io).consume(consumed);
-            self.heard = Instant::now();
+            self.heard.set(Instant::now());
             self.element_bytes = self.element_bytes.saturating_add(consumed);
             match parsed {
                 Ok(event) => return Poll::Ready(Ok(event)),
