@@ -14,6 +14,7 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub(crate) use show::labels;
 pub use show::{print, show};
 
 /// All sections of a file, in its order.

@@ -7,7 +7,10 @@ use super::cursor::{Argument, Cursor, Fault};
 /// Reads the whole text. Its time is linear in the text's length.
 pub(super) fn parse(text: &[u8]) -> Result<Package, Fault> {
     refuse_nul(text)?;
-    let mut parser = Parser { cursor: Cursor::new(text), sections: Builder::default() };
+    let mut parser = Parser {
+        cursor: Cursor::new(text),
+        sections: Builder::default(),
+    };
     while parser.cursor.next_line() {
         parser.cursor.skip_space();
         while parser.command()? {}
@@ -16,11 +19,22 @@ pub(super) fn parse(text: &[u8]) -> Result<Package, Fault> {
 }
 
 fn refuse_nul(text: &[u8]) -> Result<(), Fault> {
-    let Some(at) = text.iter().position(|&byte| byte == 0) else { return Ok(()) };
+    let Some(at) = text.iter().position(|&byte| byte == 0) else {
+        return Ok(());
+    };
     let before = text.get(..at).unwrap_or_default();
     let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-    let column = 1 + before.iter().rev().take_while(|&&byte| byte != b'\n').count();
-    Err(Fault { line, column, reason: "NUL byte in the file", opened: None })
+    let column = 1 + before
+        .iter()
+        .rev()
+        .take_while(|&&byte| byte != b'\n')
+        .count();
+    Err(Fault {
+        line,
+        column,
+        reason: "NUL byte in the file",
+        opened: None,
+    })
 }
 
 struct Parser<'a> {
@@ -31,7 +45,9 @@ struct Parser<'a> {
 impl Parser<'_> {
     /// Reads one command; false if the line has no more.
     fn command(&mut self) -> Result<bool, Fault> {
-        let Some((word, start, ended)) = self.cursor.word() else { return Ok(false) };
+        let Some((word, start, ended)) = self.cursor.word() else {
+            return Ok(false);
+        };
         match word {
             [b'#', ..] => return Ok(false),
             b"package" | b"p" => self.package(ended)?,
@@ -47,7 +63,11 @@ impl Parser<'_> {
     fn package(&mut self, ended: bool) -> Result<(), Fault> {
         self.require(ended, "package without name")?;
         let name = self.required()?;
-        self.check(&name, |byte| is_name(byte) || byte == b'-', "invalid character in name field")?;
+        self.check(
+            &name,
+            |byte| is_name(byte) || byte == b'-',
+            "invalid character in name field",
+        )?;
         self.end_of_command()
     }
 
@@ -55,17 +75,25 @@ impl Parser<'_> {
         let line = self.cursor.line();
         self.require(ended, "config without name")?;
         let kind = self.required()?;
-        self.check(&kind, |byte| byte.is_ascii_graphic(), "invalid character in type field")?;
+        self.check(
+            &kind,
+            |byte| byte.is_ascii_graphic(),
+            "invalid character in type field",
+        )?;
         let name = self.cursor.argument()?;
         self.check(&name, is_name, "invalid character in name field")?;
         self.end_of_command()?;
-        self.sections.open(&kind.bytes, &name.bytes, line).map_err(|reason| self.cursor.fault(kind.start, reason))
+        self.sections
+            .open(&kind.bytes, &name.bytes, line)
+            .map_err(|reason| self.cursor.fault(kind.start, reason))
     }
 
     fn option(&mut self, list: bool, start: usize, ended: bool) -> Result<(), Fault> {
         let line = self.cursor.line();
         if !self.sections.is_open() {
-            return Err(self.cursor.fault(start, "option/list command found before the first section"));
+            return Err(self
+                .cursor
+                .fault(start, "option/list command found before the first section"));
         }
         self.require(ended, "option without name")?;
         let name = self.required()?;
@@ -81,7 +109,11 @@ impl Parser<'_> {
     }
 
     fn require(&self, condition: bool, reason: &'static str) -> Result<(), Fault> {
-        if condition { Ok(()) } else { Err(self.cursor.fault(self.cursor.position(), reason)) }
+        if condition {
+            Ok(())
+        } else {
+            Err(self.cursor.fault(self.cursor.position(), reason))
+        }
     }
 
     fn required(&mut self) -> Result<Argument, Fault> {
@@ -97,7 +129,12 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn check(&self, argument: &Argument, legal: fn(u8) -> bool, reason: &'static str) -> Result<(), Fault> {
+    fn check(
+        &self,
+        argument: &Argument,
+        legal: fn(u8) -> bool,
+        reason: &'static str,
+    ) -> Result<(), Fault> {
         if argument.bytes.iter().all(|&byte| legal(byte)) {
             return Ok(());
         }
