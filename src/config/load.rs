@@ -224,3 +224,6 @@ impl<'a> Loader<'a> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -230,12 +230,9 @@ fn the_order_of_sections_is_nothing() {
     ] {
         numbered = numbered.replacen(section, &format!("{section}\n\toption {option}"), 1);
     }
-    let reversed = numbered
-        .trim_end()
-        .split("\n\n")
-        .rev()
-        .collect::<Vec<_>>()
-        .join("\n\n");
+    let mut sections: Vec<&str> = numbered.trim_end().split("\n\n").collect();
+    sections.reverse();
+    let reversed = sections.join("\n\n");
     assert!(reversed.starts_with("config connection_server"));
     assert_eq!(settings(&numbered), settings(&reversed));
     assert!(diff(&settings(BASE), &settings(&reversed)).is_empty());
