@@ -1,3 +1,18 @@
 //! From the text of `/etc/config/xmpp` to typed settings, and from two of them to what has to be done.
 
+mod adopt;
+pub mod diff;
+mod load;
 pub mod model;
+mod problem;
+mod provider;
+mod reader;
+mod schema;
+pub mod uci;
+mod validate;
+mod values;
+
+pub use adopt::adopt;
+pub use diff::{Changes, diff};
+pub use load::{Loaded, load};
+pub use problem::{Problem, Severity};
