@@ -1,10 +1,9 @@
 //! What each connection is doing, in TR-181's words (`Device.XMPP.Connection.{i}.`).
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::rc::Rc;
-use std::time::SystemTime;
+use std::fmt::{self, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -139,14 +138,19 @@ pub struct Report {
     pub stats: Stats,
 }
 
-/// The reports of all connections. It outlives the actors that write into it; everything runs on one thread.
+/// The reports of all connections. It outlives the actors that write into it.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Rc<RefCell<BTreeMap<ConnectionId, Report>>>);
+pub struct Board(Arc<Mutex<BTreeMap<ConnectionId, Report>>>);
 
 impl Board {
+    fn reports(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Report>> {
+        // Numbers and words: a panic in between leaves nothing that would mislead.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Changes one connection's report.
     pub fn update(&self, id: ConnectionId, change: impl FnOnce(&mut Report)) {
-        change(self.0.borrow_mut().entry(id).or_default());
+        change(self.reports().entry(id).or_default());
     }
 
     /// Enters a new status; entering the same one again does not change its date.
@@ -159,14 +163,48 @@ impl Board {
         });
     }
 
-    /// Forgets a connection that is no longer configured.
-    pub fn remove(&self, id: ConnectionId) {
-        self.0.borrow_mut().remove(&id);
+    /// Forgets the connections that are no longer configured.
+    pub fn retain(&self, keep: impl Fn(ConnectionId) -> bool) {
+        self.reports().retain(|id, _| keep(*id));
     }
 
     /// A copy of everything.
     #[must_use]
     pub fn all(&self) -> BTreeMap<ConnectionId, Report> {
-        self.0.borrow().clone()
+        self.reports().clone()
     }
+}
+
+/// The answer to `xmppd status`: a line `name: value` for each thing there is to say, an empty line between connections.
+#[must_use]
+pub fn in_words(reports: &BTreeMap<ConnectionId, Report>, now: Instant) -> String {
+    if reports.is_empty() {
+        return "no connections\n".to_owned();
+    }
+    let mut text = String::new();
+    for (n, (id, report)) in reports.iter().enumerate() {
+        if n > 0 {
+            text.push('\n');
+        }
+        // Writing into a String does not fail.
+        let _ = writeln!(text, "connection: {id}");
+        let _ = writeln!(text, "alias: {}", report.alias.escape_debug());
+        let _ = writeln!(text, "status: {}", report.status);
+        let since = report.since.and_then(|since| since.duration_since(UNIX_EPOCH).ok());
+        let _ = writeln!(text, "since: {}", since.unwrap_or_default().as_secs());
+        let _ = writeln!(text, "jid: {}", report.jid.as_deref().unwrap_or("-").escape_debug());
+        let _ = writeln!(text, "tls: {}", report.tls);
+        let _ = writeln!(text, "address: {}", report.address.as_deref().unwrap_or("-"));
+        let _ = writeln!(text, "attempt: {}", report.attempt);
+        if let Some(next) = report.next {
+            let _ = writeln!(text, "next attempt in: {:.1}", next.saturating_duration_since(now).as_secs_f64());
+        }
+        if let Some(error) = &report.error {
+            let _ = writeln!(text, "error: {}", error.escape_debug());
+        }
+        for (name, count) in report.stats.named() {
+            let _ = writeln!(text, "{name}: {count}");
+        }
+    }
+    text
 }

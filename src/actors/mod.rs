@@ -1,8 +1,12 @@
 //! The actors: they carry out what pure functions decide, and talk by messages.
 
+pub mod config;
 pub mod connection;
+pub mod control;
+pub mod house;
 pub mod notifier;
 pub mod router;
+pub mod tree;
 
 use actix::Message;
 
