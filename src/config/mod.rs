@@ -6,13 +6,17 @@ mod load;
 pub mod model;
 mod problem;
 mod provider;
+mod read;
 mod reader;
 mod schema;
 pub mod uci;
 mod validate;
 mod values;
+pub mod watch;
 
 pub use adopt::adopt;
 pub use diff::{Changes, diff};
 pub use load::{Loaded, load};
 pub use problem::{Problem, Severity};
+pub use read::{MAX_SIZE, ReadError, read};
+pub use watch::Watch;
