@@ -1,0 +1,3 @@
+//! What lies between a connection request and the CWMP client.
+
+pub mod credentials;
