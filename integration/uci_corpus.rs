@@ -1,5 +1,7 @@
 //! Every file of the corpus is read as the real `uci show` reads it, or refused in the same line with the same words.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // It is a test throughout.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,7 @@
 //! xmppd answers the connection requests of TR-069 Annex K over XMPP.
 
 pub mod actors;
+pub mod cli;
 pub mod config;
 pub mod cwmp;
 pub mod logging;

@@ -11,14 +11,10 @@ use super::connection::{Reconnect, Update};
 use super::house::House;
 use super::router::{Rules, SetRules};
 use super::tree;
-use crate::config::diff::{Changes, diff};
-use crate::config::load::load;
 use crate::config::model::{ConnectionId, Settings};
-use crate::config::problem::Severity;
-use crate::config::read::{ReadError, read};
 use crate::config::watch::{Event, Watch};
-use crate::config::{adopt, uci};
-use crate::cwmp::credentials::{self, Credentials};
+use crate::config::{Changes, ReadError, Severity, adopt, diff, load, read, uci};
+use crate::cwmp::credentials::{Credentials, credentials};
 use crate::status::Status;
 use crate::supervision::{RestartChild, StartChild, StopChild};
 
@@ -77,7 +73,7 @@ impl Config {
                     }
                 }
                 let before = self.house.rooms().running.clone();
-                let wanted = adopt::adopt(&before, &loaded);
+                let wanted = adopt(&before, &loaded);
                 self.apply(&before, wanted);
             }
             Err(refusal) => self.refuse(XMPP, &refusal, "what runs goes on unchanged"),
@@ -86,7 +82,7 @@ impl Config {
 
     fn read_cwmp(&mut self) {
         let file = self.house.startup.cwmp_config.clone();
-        let found = read(&file).map_err(Refusal::from).and_then(|text| Ok(credentials::load(&file, &text)?));
+        let found = read(&file).map_err(Refusal::from).and_then(|text| Ok(credentials(&file, &text)?));
         match found {
             Ok(Some(credentials)) => {
                 if self.credentials.as_ref() != Some(&credentials) {

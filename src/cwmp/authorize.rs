@@ -146,7 +146,7 @@ pub fn allowed_sender(allowed: &[Jid], from: Option<&str>, account: &BareJid) ->
 
 /// Compares in a time that does not tell where the first difference is.
 fn is_same(configured: &Credentials, given: &GivenCredentials) -> bool {
-    let username = configured.username.as_bytes().ct_eq(given.username.as_bytes());
+    let username = configured.username.expose().as_bytes().ct_eq(given.username.as_bytes());
     let password = configured.password.expose().as_bytes().ct_eq(given.password.expose().as_bytes());
     (username & password).into()
 }

@@ -23,12 +23,9 @@ fn refuse_nul(text: &[u8]) -> Result<(), Fault> {
         return Ok(());
     };
     let before = text.get(..at).unwrap_or_default();
-    let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-    let column = 1 + before
-        .iter()
-        .rev()
-        .take_while(|&&byte| byte != b'\n')
-        .count();
+    let lines = before.split(|&byte| byte == b'\n');
+    let (line, last) = lines.enumerate().last().unwrap_or_default();
+    let (line, column) = (line + 1, last.len() + 1);
     Err(Fault {
         line,
         column,
