@@ -1,6 +1,0 @@
-//! stub
-/// stub
-#[derive(Debug)]
-
-pub struct Stop;
-impl actix::Message for Stop { type Result = (); }
