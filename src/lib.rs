@@ -1,3 +1,4 @@
 //! xmppd answers the connection requests of TR-069 Annex K over XMPP.
 
 pub mod config;
+pub mod supervision;
