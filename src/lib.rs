@@ -2,3 +2,6 @@
 
 pub mod config;
 pub mod supervision;
+
+#[cfg(test)]
+mod testing;

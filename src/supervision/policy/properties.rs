@@ -1,6 +1,9 @@
 //! Whatever happens in whatever order: what must never be asked of a supervisor is not.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use proptest::{
     collection::vec,
@@ -140,7 +143,7 @@ impl World {
     fn exit(&mut self, id: u8, reason: &ExitReason) {
         let task = self.tasks.remove(&id).expect("a child that runs");
         self.gone.push((id, task.incarnation));
-        let budgeted = self.wanted.iter().any(|child| *child == (id, true));
+        let budgeted = self.wanted.contains(&(id, true));
         let (verdict, actions) = self.policy.exited(&id, task.incarnation, reason, self.now);
         assert_ne!(verdict, Verdict::Late);
         if task.asked {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 const PERIOD: Duration = Duration::from_secs(10);
