@@ -8,3 +8,6 @@ pub mod logging;
 pub mod status;
 pub mod supervision;
 pub mod xmpp;
+
+#[cfg(test)]
+mod testing;
