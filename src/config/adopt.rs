@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::diff::running;
 use super::load::{Loaded, RefusedRows};
 use super::model::{Connection, Server, Settings};
 
 /// The settings to run.
 ///
 /// - The section `xmpp` is refused: the previous one stays.
-/// - A connection's section is refused: the connection stays as it was, with its servers; if there was none there is none.
+/// - A connection's section is refused: if it runs it stays as it was, with its servers; if not it is not started.
 ///   If it cannot be told which connection a refused section is, all that the file does not mention stay.
 /// - A server's section is refused: the row stays as it was, by the same rules.
 ///
@@ -23,7 +24,9 @@ pub fn adopt(previous: &Settings, loaded: &Loaded) -> Settings {
     for (id, before) in &previous.connections {
         let unmentioned = refused.any_connection && !refused.named.contains(id);
         if unmentioned || refused.connections.contains(id) {
-            settings.connections.insert(*id, before.clone());
+            if running(previous, *id).is_some() {
+                settings.connections.insert(*id, before.clone());
+            }
         } else if let Some(connection) = settings.connections.get_mut(id) {
             keep_rows(before, connection, refused.rows.get(id), refused.any_row);
         }
@@ -179,6 +182,20 @@ config connection_server 'two'
         );
         let text = BEFORE.replacen("option enable 1", "option enable x", 1);
         assert!(!adopt(&Settings::default(), &loaded(&text)).general.enable);
+    }
+
+    #[test]
+    fn a_refused_connection_is_not_started_by_switching_all_on() {
+        let off = BEFORE.replacen("option enable 1", "option enable 0", 1);
+        let before = adopt(&Settings::default(), &loaded(&off));
+        let text = BEFORE.replacen("option username a", "option username a@b", 1);
+        let changes = diff(&before, &adopt(&before, &loaded(&text)));
+        let spawned: Vec<_> = changes
+            .spawn
+            .iter()
+            .map(|connection| connection.id.0)
+            .collect();
+        assert_eq!(spawned, [2]);
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub fn diff(old: &Settings, new: &Settings) -> Changes {
 }
 
 /// The connection, if these settings have it run.
-fn running(settings: &Settings, id: ConnectionId) -> Option<&Connection> {
+pub(super) fn running(settings: &Settings, id: ConnectionId) -> Option<&Connection> {
     settings
         .connections
         .get(&id)

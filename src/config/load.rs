@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::model::{ConnectionId, Server, Settings};
+use super::model::{ConnectionId, General, Server, Settings};
 use super::problem::{Problem, Severity};
 use super::reader::Reader;
 use super::schema::{self, Schema};
@@ -80,8 +80,8 @@ pub fn load(file: &Path, text: &[u8]) -> Result<Loaded, SyntaxError> {
         file,
         loaded: Loaded::default(),
     };
-    loader.general(of(&schema::GENERAL));
     loader.connections(of(&schema::CONNECTION));
+    loader.general(of(&schema::GENERAL));
     loader.servers(of(&schema::SERVER));
     let known = [&schema::GENERAL, &schema::CONNECTION, &schema::SERVER];
     for (section, label) in sections() {
@@ -112,11 +112,27 @@ impl<'a> Loader<'a> {
                     reader.warn(None, "the name of this section is to be 'xmpp'");
                 }
                 match validate::general(&mut reader) {
-                    Some(general) => self.loaded.settings.general = general,
+                    Some(general) => {
+                        self.look_for_strangers(&mut reader, &general);
+                        self.loaded.settings.general = general;
+                    }
                     None => self.loaded.refused.general = true,
                 }
             }
             self.loaded.problems.extend(reader.into_problems());
+        }
+    }
+
+    /// `id` may name a connection that is still to come, but more likely it is a slip.
+    fn look_for_strangers(&self, reader: &mut Reader<'_>, general: &General) {
+        let refused = &self.loaded.refused;
+        for id in general.accepting.difference(&refused.named) {
+            if general.enable && !refused.any_connection {
+                reader.warn(
+                    Some("id"),
+                    format!("there is no connection with con_inst {id}"),
+                );
+            }
         }
     }
 

@@ -74,6 +74,7 @@ fn edited(from: &str, to: &str) -> (Changes, String) {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // It is one table.
 fn the_reload_table() {
     let wan = "option domain 'a.test'";
     let with = |option: &str| format!("{wan}\n\toption {option}");

@@ -249,14 +249,14 @@ fn values_are_not_in_debug_output() {
 /// Many of each thing that could be quadratic: this takes milliseconds, and minutes if one of them is.
 #[test]
 fn long_files_take_linear_time() {
-    let mut text = String::from("config t n\n");
-    for i in 0..200_000 {
-        text.push_str(&format!("option a{i} 1\n"));
-    }
-    for i in 0..100_000 {
-        text.push_str(&format!("config t s{i}\nlist l\noption a '\n'\\\n\n"));
-    }
-    text.push_str(&format!("option b '{}'\n", "\n".repeat(200_000)));
+    let options = (0..200_000).map(|i| format!("option a{i} 1\n"));
+    let sections = (0..100_000).map(|i| format!("config t s{i}\nlist l\noption a '\n'\\\n\n"));
+    let long = format!("option b '{}'\n", "\n".repeat(200_000));
+    let text: String = std::iter::once("config t n\n".to_owned())
+        .chain(options)
+        .chain(sections)
+        .chain([long])
+        .collect();
     let start = std::time::Instant::now();
     let package = parse(Path::new("f"), text.as_bytes()).unwrap();
     assert_eq!(package.sections.len(), 100_001);

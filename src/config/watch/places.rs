@@ -120,7 +120,7 @@ impl Places {
     }
 }
 
-/// A new plain file: its contents come later, and with them CLOSE_WRITE.
+/// A new plain file: its contents come later, and with them `CLOSE_WRITE`.
 fn is_being_written(place: &Place) -> bool {
     let metadata = std::fs::symlink_metadata(place.directory.join(&place.name));
     metadata.is_ok_and(|metadata| metadata.is_file() && metadata.nlink() == 1)
