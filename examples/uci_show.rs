@@ -14,11 +14,7 @@ fn main() -> ExitCode {
     let printed = std::fs::read(&file)
         .map_err(|error| format!("{}: {error}", file.display()))
         .and_then(|text| uci::parse(&file, &text).map_err(|error| error.to_string()))
-        .and_then(|package| {
-            stdout()
-                .write_all(&uci::show(&package, "xmpp"))
-                .map_err(|error| error.to_string())
-        });
+        .and_then(|package| stdout().write_all(&uci::show(&package, "xmpp")).map_err(|error| error.to_string()));
     match printed {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {

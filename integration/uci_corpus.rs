@@ -9,14 +9,8 @@ use xmppd::config::uci;
 
 fn corpus() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/data/uci-corpus");
-    let mut files: Vec<_> = fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.retain(|file| {
-        file.extension()
-            .is_some_and(|extension| extension == "conf")
-    });
+    let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "conf"));
     files.sort();
     files
 }
@@ -36,28 +30,14 @@ fn every_file_comes_out_as_uci_shows_it() {
         if let Ok(expected) = fs::read(file.with_extension("show")) {
             let package = parsed.unwrap_or_else(|error| panic!("{error}"));
             let ours = uci::show(&package, "xmpp");
-            assert!(
-                ours == expected,
-                "{}:\n{}",
-                file.display(),
-                String::from_utf8_lossy(&ours)
-            );
+            assert!(ours == expected, "{}:\n{}", file.display(), String::from_utf8_lossy(&ours));
             shown += 1;
         } else {
             let expected = fs::read_to_string(file.with_extension("err")).unwrap();
             let error = parsed.expect_err(&format!("{} is to be refused", file.display()));
-            assert_eq!(
-                (error.reason, error.line),
-                reason_and_line(&expected),
-                "{}",
-                file.display()
-            );
+            assert_eq!((error.reason, error.line), reason_and_line(&expected), "{}", file.display());
             refused += 1;
         }
     }
-    assert_eq!(
-        (shown, refused),
-        (31, 12),
-        "files of the corpus are missing"
-    );
+    assert_eq!((shown, refused), (31, 12), "files of the corpus are missing");
 }

@@ -128,9 +128,8 @@ fn check_file(file: &Path) -> Result<ExitCode, String> {
 /// One question to the running daemon.
 fn ask(socket: Option<PathBuf>, question: &str) -> Result<ExitCode, String> {
     let path = startup(&Files { socket, ..Files::default() })?.socket;
-    let failed = |error: std::io::Error| {
-        format!("{}: {error}; is xmppd running, and does it use this socket?", path.display())
-    };
+    let failed =
+        |error: std::io::Error| format!("{}: {error}; is xmppd running, and does it use this socket?", path.display());
     let mut stream = UnixStream::connect(&path).map_err(failed)?;
     stream.set_read_timeout(Some(ANSWER_LIMIT)).map_err(failed)?;
     stream.write_all(format!("{question}\n").as_bytes()).map_err(failed)?;

@@ -55,4 +55,3 @@ impl Handler<Tell> for Notifier {
 
 super::stops_at_once!(Notifier);
 super::crashes_when_told!(Notifier);
-

@@ -127,7 +127,9 @@ impl Handler<Ask> for Router {
             router.under_way -= 1;
             match told {
                 Ok(()) => {
-                    notice!("connection {id} ({alias}): connection request from {from} accepted, the CWMP client is told");
+                    notice!(
+                        "connection {id} ({alias}): connection request from {from} accepted, the CWMP client is told"
+                    );
                     Outcome::Accepted
                 }
                 Err(error) => {

@@ -35,20 +35,10 @@ pub fn adopt(previous: &Settings, loaded: &Loaded) -> Settings {
 }
 
 /// Puts the rows that were refused back as they were.
-fn keep_rows(
-    before: &Connection,
-    connection: &mut Connection,
-    refused: Option<&RefusedRows>,
-    any_row: bool,
-) {
-    let is_refused =
-        |row: &Server| refused.is_some_and(|rows| rows.instances.contains(&row.instance));
+fn keep_rows(before: &Connection, connection: &mut Connection, refused: Option<&RefusedRows>, any_row: bool) {
+    let is_refused = |row: &Server| refused.is_some_and(|rows| rows.instances.contains(&row.instance));
     let present: BTreeSet<u32> = connection.servers.iter().map(|row| row.instance).collect();
-    let lost: Vec<&Server> = before
-        .servers
-        .iter()
-        .filter(|row| !present.contains(&row.instance))
-        .collect();
+    let lost: Vec<&Server> = before.servers.iter().filter(|row| !present.contains(&row.instance)).collect();
     let untold = any_row || refused.is_some_and(|rows| rows.any);
     let unexplained = untold && lost.iter().any(|row| !is_refused(row));
     if unexplained && refused.is_some_and(|rows| rows.positional) {
@@ -56,11 +46,7 @@ fn keep_rows(
         connection.servers.clone_from(&before.servers);
         return;
     }
-    let kept: Vec<Server> = lost
-        .into_iter()
-        .filter(|row| untold || is_refused(row))
-        .cloned()
-        .collect();
+    let kept: Vec<Server> = lost.into_iter().filter(|row| untold || is_refused(row)).cloned().collect();
     connection.servers.extend(kept);
     connection.servers.sort_by_key(|row| row.instance);
 }
@@ -126,10 +112,7 @@ config connection_server 'two'
             ("option con_id 1", "option con_id x"),
             ("option con_id 1", "option con_id 3"),
             ("option con_id 1\n", ""),
-            (
-                "option server_address one.test",
-                "option server_address 'o n e'",
-            ),
+            ("option server_address one.test", "option server_address 'o n e'"),
             ("option server_address two.test\n", ""),
             ("'one'", "'one'\n\toption con_srv_inst x"),
             ("'two'", "'two'\n\toption con_srv_inst x"),
@@ -140,31 +123,14 @@ config connection_server 'two'
 
     #[test]
     fn the_other_sections_take_effect() {
-        let settings = after(&[
-            ("option username a", "option username a@b"),
-            ("b.test", "c.test"),
-        ]);
+        let settings = after(&[("option username a", "option username a@b"), ("b.test", "c.test")]);
         let changes = diff(&before(), &settings);
-        let restarted: Vec<_> = changes
-            .restart
-            .iter()
-            .map(|connection| connection.id.0)
-            .collect();
-        assert_eq!(
-            (restarted, changes.stop.len(), changes.spawn.len()),
-            (vec![2], 0, 0)
-        );
+        let restarted: Vec<_> = changes.restart.iter().map(|connection| connection.id.0).collect();
+        assert_eq!((restarted, changes.stop.len(), changes.spawn.len()), (vec![2], 0, 0));
 
         let settings = after(&[("one.test", "'o n e'"), ("two.test", "three.test")]);
-        let rows: Vec<_> = settings
-            .connections
-            .values()
-            .flat_map(|connection| &connection.servers)
-            .collect();
-        let addresses: Vec<_> = rows
-            .iter()
-            .filter_map(|row| row.address.as_deref())
-            .collect();
+        let rows: Vec<_> = settings.connections.values().flat_map(|connection| &connection.servers).collect();
+        let addresses: Vec<_> = rows.iter().filter_map(|row| row.address.as_deref()).collect();
         assert_eq!(addresses, ["one.test", "three.test"]);
     }
 
@@ -172,14 +138,7 @@ config connection_server 'two'
     fn a_connection_that_did_not_run_is_not_started() {
         let text = BEFORE.replacen("option domain b.test", "option domain 'b test'", 1);
         let settings = adopt(&Settings::default(), &loaded(&text));
-        assert_eq!(
-            settings
-                .connections
-                .keys()
-                .map(|id| id.0)
-                .collect::<Vec<_>>(),
-            [1]
-        );
+        assert_eq!(settings.connections.keys().map(|id| id.0).collect::<Vec<_>>(), [1]);
         let text = BEFORE.replacen("option enable 1", "option enable x", 1);
         assert!(!adopt(&Settings::default(), &loaded(&text)).general.enable);
     }
@@ -190,11 +149,7 @@ config connection_server 'two'
         let before = adopt(&Settings::default(), &loaded(&off));
         let text = BEFORE.replacen("option username a", "option username a@b", 1);
         let changes = diff(&before, &adopt(&before, &loaded(&text)));
-        let spawned: Vec<_> = changes
-            .spawn
-            .iter()
-            .map(|connection| connection.id.0)
-            .collect();
+        let spawned: Vec<_> = changes.spawn.iter().map(|connection| connection.id.0).collect();
         assert_eq!(spawned, [2]);
     }
 
@@ -203,32 +158,15 @@ config connection_server 'two'
         let (kept, _) = BEFORE.split_once("config connection 'b'").unwrap();
         let text = kept.replacen("option username a", "option username a@b", 1);
         let settings = adopt(&before(), &loaded(&text));
-        assert_eq!(
-            settings
-                .connections
-                .keys()
-                .map(|id| id.0)
-                .collect::<Vec<_>>(),
-            [1]
-        );
+        assert_eq!(settings.connections.keys().map(|id| id.0).collect::<Vec<_>>(), [1]);
     }
 
     #[test]
     fn rows_that_are_removed_go_unless_a_row_may_be_one_of_them() {
         let (without_two, _) = BEFORE.split_once("config connection_server 'two'").unwrap();
-        let rows = |text: &str| {
-            adopt(&before(), &loaded(text))
-                .connections
-                .values()
-                .map(|c| c.servers.len())
-                .sum::<usize>()
-        };
+        let rows =
+            |text: &str| adopt(&before(), &loaded(text)).connections.values().map(|c| c.servers.len()).sum::<usize>();
         assert_eq!(rows(without_two), 1);
-        assert_eq!(
-            rows(&format!(
-                "{without_two}config connection_server\noption con_id x\n"
-            )),
-            2
-        );
+        assert_eq!(rows(&format!("{without_two}config connection_server\noption con_id x\n")), 2);
     }
 }

@@ -22,9 +22,7 @@ impl Report {
     pub fn is_good(&self) -> bool {
         match self {
             Self::Unreadable(_) => false,
-            Self::Problems(_, problems) => problems
-                .iter()
-                .all(|problem| problem.severity == Severity::Warning),
+            Self::Problems(_, problems) => problems.iter().all(|problem| problem.severity == Severity::Warning),
         }
     }
 }
@@ -36,14 +34,10 @@ impl fmt::Display for Report {
             Self::Problems(file, problems) if problems.is_empty() => {
                 writeln!(f, "{}: no problems", file.display())
             }
-            Self::Problems(_, problems) => {
-                problems
-                    .iter()
-                    .try_for_each(|problem| match problem.severity {
-                        Severity::Error => writeln!(f, "error: {problem}"),
-                        Severity::Warning => writeln!(f, "warning: {problem}"),
-                    })
-            }
+            Self::Problems(_, problems) => problems.iter().try_for_each(|problem| match problem.severity {
+                Severity::Error => writeln!(f, "error: {problem}"),
+                Severity::Warning => writeln!(f, "warning: {problem}"),
+            }),
         }
     }
 }
@@ -69,17 +63,11 @@ mod tests {
     #[test]
     fn reports() {
         assert_eq!(checked(""), (true, "f: no problems\n".to_owned()));
-        assert_eq!(
-            checked("x\n"),
-            (false, "error: f:1:1: invalid command\n".to_owned())
-        );
+        assert_eq!(checked("x\n"), (false, "error: f:1:1: invalid command\n".to_owned()));
         let warning = "warning: f:1: section 'a' (wine): unknown section type, ignored\n";
         assert_eq!(checked("config wine a\n"), (true, warning.to_owned()));
         let (good, text) = checked("config wine a\nconfig xmpp 'xmpp'\noption id x\n");
-        assert!(
-            !good && text.starts_with(warning) && text.contains("\nerror: f:3: "),
-            "{text}"
-        );
+        assert!(!good && text.starts_with(warning) && text.contains("\nerror: f:3: "), "{text}");
     }
 
     /// The files that are installed or shown as examples.
@@ -87,19 +75,11 @@ mod tests {
     fn the_files_that_come_with_the_project_are_good() {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
         let mut files = vec![directory.join("xmpp")];
-        files.extend(
-            std::fs::read_dir(directory.join("samples"))
-                .unwrap()
-                .map(|entry| entry.unwrap().path()),
-        );
+        files.extend(std::fs::read_dir(directory.join("samples")).unwrap().map(|entry| entry.unwrap().path()));
         assert!(files.len() >= 4);
         for file in files {
             let report = check(&file, &std::fs::read(&file).unwrap());
-            assert_eq!(
-                report,
-                Report::Problems(file.clone(), Vec::new()),
-                "{report}"
-            );
+            assert_eq!(report, Report::Problems(file.clone(), Vec::new()), "{report}");
         }
     }
 

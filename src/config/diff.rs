@@ -1,8 +1,6 @@
 //! From the settings that run and those that are to run to what has to be done: the reload table.
 
-use super::model::{
-    Connection, ConnectionId, General, LogLevel, Server, ServerAlgorithm, Settings,
-};
+use super::model::{Connection, ConnectionId, General, LogLevel, Server, ServerAlgorithm, Settings};
 
 /// What has to be done, in this order: stop, restart, update, spawn; each by `con_inst`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,8 +33,7 @@ impl Changes {
 pub fn diff(old: &Settings, new: &Settings) -> Changes {
     let mut changes = Changes {
         general: router_part(&old.general) != router_part(&new.general),
-        log_level: (old.general.log_level != new.general.log_level)
-            .then_some(new.general.log_level),
+        log_level: (old.general.log_level != new.general.log_level).then_some(new.general.log_level),
         ..Changes::default()
     };
     for id in old.connections.keys() {
@@ -60,18 +57,12 @@ pub fn diff(old: &Settings, new: &Settings) -> Changes {
 
 /// The connection, if these settings have it run.
 pub(super) fn running(settings: &Settings, id: ConnectionId) -> Option<&Connection> {
-    settings
-        .connections
-        .get(&id)
-        .filter(|connection| settings.general.enable && connection.enable)
+    settings.connections.get(&id).filter(|connection| settings.general.enable && connection.enable)
 }
 
 /// What the router goes by: all but the level of the log.
 fn router_part(general: &General) -> General {
-    General {
-        log_level: LogLevel::default(),
-        ..general.clone()
-    }
+    General { log_level: LogLevel::default(), ..general.clone() }
 }
 
 /// Whether a stream that was set up for one is also one for the other.
@@ -107,18 +98,13 @@ fn same_stream(before: &Connection, after: &Connection) -> bool {
 
 /// The rows that the choice of a server depends on, in order: where, port, priority, weight. An alias, a row that is
 /// not enabled, and with `DNS-SRV` all of them play no part in it; an instance number does by the order it gives.
-fn effective_rows(
-    connection: &Connection,
-) -> impl Iterator<Item = (Option<&str>, u16, u16, Option<u16>)> {
+fn effective_rows(connection: &Connection) -> impl Iterator<Item = (Option<&str>, u16, u16, Option<u16>)> {
     let mut rows: Vec<&Server> = match connection.algorithm {
         ServerAlgorithm::DnsSrv => Vec::new(),
-        ServerAlgorithm::ServerTable => {
-            connection.servers.iter().filter(|row| row.enable).collect()
-        }
+        ServerAlgorithm::ServerTable => connection.servers.iter().filter(|row| row.enable).collect(),
     };
     rows.sort_by_key(|row| (row.priority, row.instance));
-    rows.into_iter()
-        .map(|row| (row.address.as_deref(), row.port, row.priority, row.weight))
+    rows.into_iter().map(|row| (row.address.as_deref(), row.port, row.priority, row.weight))
 }
 
 #[cfg(test)]

@@ -52,9 +52,7 @@ impl Loaded {
     /// Whether any section is refused.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 }
 
@@ -65,30 +63,18 @@ impl Loaded {
 pub fn load(file: &Path, text: &[u8]) -> Result<Loaded, SyntaxError> {
     let package = uci::parse(file, text)?;
     let labels = uci::labels(&package);
-    let sections = || {
-        package
-            .sections
-            .iter()
-            .zip(&labels)
-            .map(|(section, label)| (section, label.as_str()))
-    };
+    let sections = || package.sections.iter().zip(&labels).map(|(section, label)| (section, label.as_str()));
     let of = |schema: &Schema| {
         let kinds = schema.kinds;
         sections().filter(move |(section, _)| kinds.contains(&section.kind.as_str()))
     };
-    let mut loader = Loader {
-        file,
-        loaded: Loaded::default(),
-    };
+    let mut loader = Loader { file, loaded: Loaded::default() };
     loader.connections(of(&schema::CONNECTION));
     loader.general(of(&schema::GENERAL));
     loader.servers(of(&schema::SERVER));
     let known = [&schema::GENERAL, &schema::CONNECTION, &schema::SERVER];
     for (section, label) in sections() {
-        if !known
-            .iter()
-            .any(|schema| schema.kinds.contains(&section.kind.as_str()))
-        {
+        if !known.iter().any(|schema| schema.kinds.contains(&section.kind.as_str())) {
             loader.unknown(section, label);
         }
     }
@@ -128,10 +114,7 @@ impl<'a> Loader<'a> {
         let refused = &self.loaded.refused;
         for id in general.accepting.difference(&refused.named) {
             if general.enable && !refused.any_connection {
-                reader.warn(
-                    Some("id"),
-                    format!("there is no connection with con_inst {id}"),
-                );
+                reader.warn(Some("id"), format!("there is no connection with con_inst {id}"));
             }
         }
     }
@@ -185,9 +168,7 @@ impl<'a> Loader<'a> {
             match id {
                 Some(id) if self.loaded.refused.named.contains(&id) => {
                     if !instance.is_none_or(|instance| seen.insert((id, instance))) {
-                        let message = format!(
-                            "another server of connection {id} has the same instance number"
-                        );
+                        let message = format!("another server of connection {id} has the same instance number");
                         reader.warn(Some("con_srv_inst"), message);
                     }
                     self.row(id, instance, row);
@@ -197,11 +178,7 @@ impl<'a> Loader<'a> {
                     self.loaded.refused.any_row = true;
                     // It may belong to a connection whose own number is wrong: that is reported already.
                     if let Some(id) = id.filter(|_| !self.loaded.refused.any_connection) {
-                        reader.refuse(
-                            "con_id",
-                            Some(&id.to_string()),
-                            "there is no connection with this con_inst",
-                        );
+                        reader.refuse("con_id", Some(&id.to_string()), "there is no connection with this con_inst");
                     }
                 }
             }

@@ -37,14 +37,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}: section '{}' ({})",
-            self.file.display(),
-            self.line,
-            self.section,
-            self.kind
-        )?;
+        write!(f, "{}:{}: section '{}' ({})", self.file.display(), self.line, self.section, self.kind)?;
         if let Some(option) = &self.option {
             write!(f, ", option '{option}'")?;
         }
@@ -81,10 +74,7 @@ mod tests {
 
     #[test]
     fn a_value_stays_in_its_line() {
-        assert_eq!(
-            presentable("a\nb\u{1b}[1m\u{e4}'"),
-            "a\\nb\\u{1b}[1m\u{e4}'"
-        );
+        assert_eq!(presentable("a\nb\u{1b}[1m\u{e4}'"), "a\\nb\\u{1b}[1m\u{e4}'");
         assert_eq!(presentable(&"x".repeat(80)), "x".repeat(80));
         assert_eq!(presentable(&"x".repeat(81)), "x".repeat(80) + "...");
     }

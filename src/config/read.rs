@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-/// The largest file that is read, bytes: a thousand connections are a third of it.
-pub const MAX_SIZE: u64 = 1 << 20;
+/// The largest file that is read, bytes: ten thousand connections with all their options fit in.
+pub const MAX_SIZE: u64 = 4 << 20;
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -40,17 +40,11 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     let failed = |error| ReadError::Io(path.to_owned(), error);
     let kind = file.metadata().map_err(failed)?.file_type();
     if !kind.is_file() {
-        let what = if kind.is_dir() {
-            "a directory"
-        } else {
-            "a special file"
-        };
+        let what = if kind.is_dir() { "a directory" } else { "a special file" };
         return Err(ReadError::NotAFile(path.to_owned(), what));
     }
     let mut bytes = Vec::new();
-    file.take(MAX_SIZE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(MAX_SIZE + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_SIZE {
         return Err(ReadError::TooLarge(path.to_owned()));
     }
@@ -77,22 +71,9 @@ mod tests {
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         let message = read(&path).unwrap_err().to_string();
-        assert_eq!(
-            message,
-            format!("{}: a directory, not a file", path.display())
-        );
+        assert_eq!(message, format!("{}: a directory, not a file", path.display()));
         let fifo = directory.path().join("fifo");
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &fifo,
-            rustix::fs::FileType::Fifo,
-            Mode::RUSR | Mode::WUSR,
-            0,
-        )
-        .unwrap();
-        assert!(matches!(
-            read(&fifo),
-            Err(ReadError::NotAFile(_, "a special file"))
-        ));
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert!(matches!(read(&fifo), Err(ReadError::NotAFile(_, "a special file"))));
     }
 }

@@ -28,22 +28,10 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Looks at what can be said without knowing what an option means.
-    pub(crate) fn new(
-        file: &'a Path,
-        section: &'a Section,
-        label: &'a str,
-        schema: &'static Schema,
-    ) -> Self {
+    pub(crate) fn new(file: &'a Path, section: &'a Section, label: &'a str, schema: &'static Schema) -> Self {
         let layer = Layer::new(file, section, label, schema);
         let figment = layer.over_defaults();
-        let mut reader = Self {
-            file,
-            section,
-            label,
-            layer,
-            figment,
-            problems: Vec::new(),
-        };
+        let mut reader = Self { file, section, label, layer, figment, problems: Vec::new() };
         reader.look_for_unknown(schema);
         for entry in section.options.iter().filter(|entry| !is_utf8(entry)) {
             reader.report(Severity::Error, Some(entry), None, "not UTF-8".to_owned());
@@ -53,28 +41,12 @@ impl<'a> Reader<'a> {
 
     fn look_for_unknown(&mut self, schema: &'static Schema) {
         for entry in &self.section.options {
-            let Some(spec) = schema
-                .options
-                .iter()
-                .find(|spec| spec.names().any(|name| name == entry.name))
-            else {
-                self.report(
-                    Severity::Warning,
-                    Some(entry),
-                    None,
-                    "unknown option, ignored".to_owned(),
-                );
+            let Some(spec) = schema.options.iter().find(|spec| spec.names().any(|name| name == entry.name)) else {
+                self.report(Severity::Warning, Some(entry), None, "unknown option, ignored".to_owned());
                 continue;
             };
-            if let Some(winner) = self
-                .layer
-                .given(spec.name)
-                .filter(|winner| winner.name != entry.name)
-            {
-                let message = format!(
-                    "ignored, since '{}', another name for it, is set too",
-                    winner.name
-                );
+            if let Some(winner) = self.layer.given(spec.name).filter(|winner| winner.name != entry.name) {
+                let message = format!("ignored, since '{}', another name for it, is set too", winner.name);
                 self.report(Severity::Warning, Some(entry), None, message);
             }
         }
@@ -102,9 +74,7 @@ impl<'a> Reader<'a> {
             Err(error) => error,
         };
         let (value, message) = match error.kind {
-            Kind::InvalidValue(Actual::Str(value), expected) => {
-                (Some(value), format!("expected {expected}"))
-            }
+            Kind::InvalidValue(Actual::Str(value), expected) => (Some(value), format!("expected {expected}")),
             Kind::InvalidType(Actual::Seq, _) => (None, "a list, expected one value".to_owned()),
             kind => (None, kind.to_string()),
         };
@@ -115,12 +85,7 @@ impl<'a> Reader<'a> {
     /// Notes an error of an option; its value is shown if one is given.
     pub(crate) fn refuse(&mut self, option: &str, value: Option<&str>, message: impl Into<String>) {
         let entry = self.layer.given(option);
-        self.report(
-            Severity::Error,
-            entry,
-            value.map(str::to_owned),
-            message.into(),
-        );
+        self.report(Severity::Error, entry, value.map(str::to_owned), message.into());
         if entry.is_none()
             && let Some(problem) = self.problems.last_mut()
         {
@@ -139,13 +104,7 @@ impl<'a> Reader<'a> {
         self.report(Severity::Warning, entry, None, message.into());
     }
 
-    fn report(
-        &mut self,
-        severity: Severity,
-        entry: Option<&Entry>,
-        value: Option<String>,
-        message: String,
-    ) {
+    fn report(&mut self, severity: Severity, entry: Option<&Entry>, value: Option<String>, message: String) {
         let value = value.filter(|_| entry.is_none_or(|entry| entry.name != SECRET));
         self.problems.push(Problem {
             severity,
@@ -161,9 +120,7 @@ impl<'a> Reader<'a> {
 
     /// Whether anything that was noted refuses the section.
     pub(crate) fn is_refused(&self) -> bool {
-        self.problems
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// What was noted.
@@ -175,8 +132,6 @@ impl<'a> Reader<'a> {
 fn is_utf8(entry: &Entry) -> bool {
     match &entry.value {
         Value::Text(item) => std::str::from_utf8(&item.bytes).is_ok(),
-        Value::List(items) => items
-            .iter()
-            .all(|item| std::str::from_utf8(&item.bytes).is_ok()),
+        Value::List(items) => items.iter().all(|item| std::str::from_utf8(&item.bytes).is_ok()),
     }
 }

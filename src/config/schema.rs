@@ -25,27 +25,15 @@ impl Spec {
 }
 
 const fn option(name: &'static str, default: &'static str) -> Spec {
-    Spec {
-        name,
-        aliases: &[],
-        default: Some(default),
-    }
+    Spec { name, aliases: &[], default: Some(default) }
 }
 
 const fn open(name: &'static str) -> Spec {
-    Spec {
-        name,
-        aliases: &[],
-        default: None,
-    }
+    Spec { name, aliases: &[], default: None }
 }
 
 const fn renamed(name: &'static str, aliases: &'static [&'static str]) -> Spec {
-    Spec {
-        name,
-        aliases,
-        default: None,
-    }
+    Spec { name, aliases, default: None }
 }
 
 /// `config xmpp 'xmpp'`

@@ -76,12 +76,9 @@ impl Startup {
         arguments: &Arguments,
     ) -> Result<Self, StartupError> {
         let environment = Environment(environment.into_iter().collect());
-        let figment = Figment::from(Serialized::defaults(Self::default()))
-            .merge(environment)
-            .merge(CommandLine(arguments));
-        let startup: Self = figment
-            .extract()
-            .map_err(|error| StartupError::Unusable(Box::new(error)))?;
+        let figment =
+            Figment::from(Serialized::defaults(Self::default())).merge(environment).merge(CommandLine(arguments));
+        let startup: Self = figment.extract().map_err(|error| StartupError::Unusable(Box::new(error)))?;
         for (name, path) in [
             ("config", &startup.config),
             ("cwmp_config", &startup.cwmp_config),
@@ -105,23 +102,17 @@ impl Provider for Environment {
     fn metadata(&self) -> Metadata {
         Metadata::named("the environment").interpolater(|_, keys| {
             let variable = |key: &&str| VARIABLES.iter().find(|(_, setting)| setting == key);
-            keys.iter()
-                .filter_map(variable)
-                .map(|(variable, _)| *variable)
-                .collect()
+            keys.iter().filter_map(variable).map(|(variable, _)| *variable).collect()
         })
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
         let mut settings = Dict::new();
         for (name, value) in &self.0 {
-            let Some((variable, setting)) = VARIABLES.iter().find(|(variable, _)| name == variable)
-            else {
+            let Some((variable, setting)) = VARIABLES.iter().find(|(variable, _)| name == variable) else {
                 continue;
             };
-            let text = value
-                .to_str()
-                .ok_or_else(|| Error::from(format!("{variable} is not UTF-8")))?;
+            let text = value.to_str().ok_or_else(|| Error::from(format!("{variable} is not UTF-8")))?;
             settings.insert((*setting).to_owned(), Value::from(text));
         }
         Ok(Profile::Default.collect(settings))
@@ -133,8 +124,7 @@ struct CommandLine<'a>(&'a Arguments);
 
 impl Provider for CommandLine<'_> {
     fn metadata(&self) -> Metadata {
-        Metadata::named("the command line")
-            .interpolater(|_, keys| format!("--{}", keys.join(".").replace('_', "-")))
+        Metadata::named("the command line").interpolater(|_, keys| format!("--{}", keys.join(".").replace('_', "-")))
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
@@ -149,9 +139,7 @@ mod tests {
     use super::*;
 
     fn startup(environment: &[(&str, &str)], arguments: &Arguments) -> Result<Startup, String> {
-        let variables = environment
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()));
+        let variables = environment.iter().map(|(name, value)| (name.into(), value.into()));
         Startup::from_layers(variables, arguments).map_err(|error| error.to_string())
     }
 
@@ -175,10 +163,7 @@ mod tests {
         };
         assert_eq!(startup(&variables, &none).as_ref(), Ok(&expected));
         expected.config = "/d".into();
-        let arguments = Arguments {
-            config: Some("/d".into()),
-            ..none
-        };
+        let arguments = Arguments { config: Some("/d".into()), ..none };
         assert_eq!(startup(&variables, &arguments), Ok(expected));
     }
 
@@ -187,29 +172,13 @@ mod tests {
         let none = Arguments::default();
         let message = startup(&[("XMPPD_SOCKET", "")], &none).unwrap_err();
         assert_eq!(message, "XMPPD_SOCKET is empty: expected a path");
-        let arguments = Arguments {
-            cwmp_config: Some("".into()),
-            ..none
-        };
-        assert_eq!(
-            startup(&[], &arguments).unwrap_err(),
-            "--cwmp-config is empty: expected a path"
-        );
+        let arguments = Arguments { cwmp_config: Some("".into()), ..none };
+        assert_eq!(startup(&[], &arguments).unwrap_err(), "--cwmp-config is empty: expected a path");
         let variable = ("XMPPD_CONFIG".into(), OsString::from_vec(vec![b'/', 0xff]));
         let error = Startup::from_layers([variable], &Arguments::default()).unwrap_err();
-        assert!(
-            error.to_string().contains("XMPPD_CONFIG is not UTF-8"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("XMPPD_CONFIG is not UTF-8"), "{error}");
         let path = PathBuf::from(OsString::from_vec(vec![b'/', 0xff]));
-        let arguments = Arguments {
-            socket: Some(path),
-            ..Arguments::default()
-        };
-        assert!(
-            startup(&[], &arguments)
-                .unwrap_err()
-                .contains("the command line")
-        );
+        let arguments = Arguments { socket: Some(path), ..Arguments::default() };
+        assert!(startup(&[], &arguments).unwrap_err().contains("the command line"));
     }
 }

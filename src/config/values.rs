@@ -29,9 +29,7 @@ impl<'de, T: FromText> Deserialize<'de> for Text<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let value = T::from_text(&text);
-        value
-            .map(Self)
-            .ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &T::expected().as_str()))
+        value.map(Self).ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &T::expected().as_str()))
     }
 }
 
@@ -56,9 +54,7 @@ pub(crate) struct Whole<const MIN: u32, const MAX: u32>(pub(crate) u32);
 
 impl<const MIN: u32, const MAX: u32> FromText for Whole<MIN, MAX> {
     fn from_text(text: &str) -> Option<Self> {
-        digits(text)
-            .filter(|number| (MIN..=MAX).contains(number))
-            .map(Self)
+        digits(text).filter(|number| (MIN..=MAX).contains(number)).map(Self)
     }
 
     fn expected() -> String {
@@ -90,9 +86,7 @@ impl<const MIN: u16> FromText for Short<MIN> {
 
 /// Without the sign that Rust's parser takes.
 pub(crate) fn digits(text: &str) -> Option<u32> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())?
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// `weight`: none = -1.
@@ -146,8 +140,7 @@ impl FromText for LogLevel {
     }
 
     fn expected() -> String {
-        "EMERG, ALERT, CRITIC, ERROR, WARNING, NOTICE, INFO, DEBUG or a number from 0 to 4"
-            .to_owned()
+        "EMERG, ALERT, CRITIC, ERROR, WARNING, NOTICE, INFO, DEBUG or a number from 0 to 4".to_owned()
     }
 }
 
@@ -194,10 +187,7 @@ pub(crate) struct Words(pub(crate) Vec<String>);
 impl FromText for Words {
     fn from_text(text: &str) -> Option<Self> {
         let words = shlex::split(text)?;
-        words
-            .first()
-            .is_some_and(|program| !program.is_empty())
-            .then_some(Self(words))
+        words.first().is_some_and(|program| !program.is_empty()).then_some(Self(words))
     }
 
     fn expected() -> String {

@@ -83,19 +83,13 @@ impl Watch {
         loop {
             let now = Instant::now();
             if let Some(files) = self.pending.take_due(now) {
-                let files = files
-                    .iter()
-                    .filter_map(|&file| self.files.get(file).cloned())
-                    .collect();
+                let files = files.iter().filter_map(|&file| self.files.get(file).cloned()).collect();
                 return Event { files };
             }
             if self.retry_at.is_some_and(|at| at <= now) {
                 self.retry(now);
             }
-            let wake = [self.pending.due(), self.retry_at]
-                .into_iter()
-                .flatten()
-                .min();
+            let wake = [self.pending.due(), self.retry_at].into_iter().flatten().min();
             tokio::select! {
                 event = next(&mut self.stream) => self.handle(event),
                 () = sleep_until(wake) => {}

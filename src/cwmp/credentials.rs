@@ -23,8 +23,7 @@ pub struct Credentials {
 /// The text is not UCI, or one of them is not UTF-8.
 pub fn credentials(file: &Path, text: &[u8]) -> Result<Option<Credentials>, SyntaxError> {
     let package = uci::parse(file, text)?;
-    let is_cpe =
-        |section: &&Section| section.kind == "cpe" && section.name.as_deref() == Some("cpe");
+    let is_cpe = |section: &&Section| section.kind == "cpe" && section.name.as_deref() == Some("cpe");
     let Some(section) = package.sections.iter().find(is_cpe) else {
         return Ok(None);
     };
@@ -45,9 +44,7 @@ pub fn credentials(file: &Path, text: &[u8]) -> Result<Option<Credentials>, Synt
         Ok(Some(Password::from(text.to_owned())))
     };
     let (username, password) = (option("userid")?, option("passwd")?);
-    Ok(username
-        .zip(password)
-        .map(|(username, password)| Credentials { username, password }))
+    Ok(username.zip(password).map(|(username, password)| Credentials { username, password }))
 }
 
 #[cfg(test)]
@@ -55,8 +52,7 @@ mod tests {
     use super::*;
 
     fn read(text: &[u8]) -> Result<Option<(String, String)>, String> {
-        let credentials =
-            credentials(Path::new("cwmp"), text).map_err(|error| error.to_string())?;
+        let credentials = credentials(Path::new("cwmp"), text).map_err(|error| error.to_string())?;
         let text = |secret: &Password| secret.expose().to_owned();
         Ok(credentials.map(|both| (text(&both.username), text(&both.password))))
     }
@@ -80,27 +76,15 @@ mod tests {
 
     #[test]
     fn errors_say_where() {
-        assert_eq!(
-            read(b"config cpe\noption\n"),
-            Err("cwmp:2:1: invalid command".to_owned())
-        );
+        assert_eq!(read(b"config cpe\noption\n"), Err("cwmp:2:1: invalid command".to_owned()));
         let text = b"config cpe 'cpe'\noption userid cr\noption passwd '\xff'\n";
-        assert_eq!(
-            read(text),
-            Err("cwmp:3:1: the value is not UTF-8".to_owned())
-        );
+        assert_eq!(read(text), Err("cwmp:3:1: the value is not UTF-8".to_owned()));
     }
 
     #[test]
     fn nothing_of_them_is_in_debug_output() {
         let text = b"config cpe 'cpe'\noption userid whoever\noption passwd hunter2\n";
-        let debug = format!(
-            "{:?}",
-            credentials(Path::new("cwmp"), text).unwrap().unwrap()
-        );
-        assert!(
-            !debug.contains("whoever") && !debug.contains("hunter2"),
-            "{debug}"
-        );
+        let debug = format!("{:?}", credentials(Path::new("cwmp"), text).unwrap().unwrap());
+        assert!(!debug.contains("whoever") && !debug.contains("hunter2"), "{debug}");
     }
 }

@@ -13,8 +13,7 @@ use tokio::process::{Child, Command};
 use crate::config::model::Notify;
 
 /// What icwmp and easycwmp register on ubus; `-t 1` because it answers at once or not at all.
-const UBUS: [&str; 7] =
-    ["ubus", "-t", "1", "call", "tr069", "inform", "{\"event\":\"6 connection request\"}"];
+const UBUS: [&str; 7] = ["ubus", "-t", "1", "call", "tr069", "inform", "{\"event\":\"6 connection request\"}"];
 
 /// How much of a program's output goes to the log; the rest is read and dropped, so that it never blocks the program.
 const LOGGED_OUTPUT: usize = 1024;

@@ -87,6 +87,14 @@ impl<Id> Child<Id> {
         Self { spec, phase: Phase::Down, goal: Goal::Up, incarnation: None, restarts: 0, last_exit: None, budget }
     }
 
+    /// Has it run by a new specification, after the present run if there is one, its past forgotten.
+    fn renew(&mut self, spec: ChildSpec<Id>) {
+        self.goal = if self.phase == Phase::Down { Goal::Up } else { Goal::Restart };
+        self.restarts = 0;
+        self.budget = spec.budget.map(ExitHistory::new);
+        self.spec = spec;
+    }
+
     /// Whether it is there and has to go.
     fn is_leaving(&self) -> bool {
         self.phase != Phase::Down && self.goal != Goal::Up
@@ -145,7 +153,8 @@ impl<Id: ChildId> Policy<Id> {
         Self { strategy, history, children: Vec::new(), next: 1, ending: None, terminated: false }
     }
 
-    /// Adds a child behind the others and starts it.
+    /// Adds a child behind the others and starts it. One that is on its way out keeps its place: the new run begins when
+    /// the old one is gone.
     ///
     /// # Errors
     /// [`SupervisionError::AlreadyPresent`], [`SupervisionError::ShuttingDown`].
@@ -153,10 +162,12 @@ impl<Id: ChildId> Policy<Id> {
         if self.ending.is_some() {
             return Err(SupervisionError::ShuttingDown);
         }
-        if self.children.iter().any(|child| child.spec.id == spec.id) {
-            return Err(SupervisionError::AlreadyPresent(spec.id));
+        match self.children.iter_mut().find(|child| child.spec.id == spec.id) {
+            None => self.children.push(Child::new(spec)),
+            // It is wanted again before it is gone: the new run follows when the old one is.
+            Some(child) if child.goal == Goal::Remove => child.renew(spec),
+            Some(_) => return Err(SupervisionError::AlreadyPresent(spec.id)),
         }
-        self.children.push(Child::new(spec));
         Ok(self.advance())
     }
 
@@ -185,10 +196,7 @@ impl<Id: ChildId> Policy<Id> {
         let Some(child) = self.children.iter_mut().find(present) else {
             return Err(SupervisionError::NotFound(spec.id));
         };
-        child.goal = if child.phase == Phase::Down { Goal::Up } else { Goal::Restart };
-        child.restarts = 0;
-        child.budget = spec.budget.map(ExitHistory::new);
-        child.spec = spec;
+        child.renew(spec);
         Ok(self.advance())
     }
 

@@ -188,11 +188,12 @@ impl<Id: ChildId> Supervisor<Id> {
         self.perform(actions, ctx);
     }
 
-    /// Answers those who waited for the child to be started or gone. One that is gone will not be started.
+    /// Answers those who waited for the child to be started or gone. One that is gone will not be started; of one that is
+    /// started the run before is gone, which is all that somebody who wanted it stopped waits for.
     fn answer(&mut self, id: &Id, event: Until) {
-        let concerned = |waiter: &mut Waiter<Id>| waiter.id == *id && (waiter.until == event || event == Until::Gone);
-        for waiter in self.waiters.extract_if(.., concerned) {
-            let answer = if waiter.until == event { Ok(()) } else { Err(SupervisionError::NotFound(id.clone())) };
+        for waiter in self.waiters.extract_if(.., |waiter| waiter.id == *id) {
+            let overtaken = waiter.until == Until::Started && event == Until::Gone;
+            let answer = if overtaken { Err(SupervisionError::NotFound(id.clone())) } else { Ok(()) };
             // Whoever asked may have gone meanwhile.
             let _ = waiter.answer.send(answer);
         }

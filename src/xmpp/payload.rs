@@ -112,9 +112,7 @@ impl FromEventsBuilder for PayloadBuilder {
 
     fn feed(&mut self, event: rxml::Event, ctx: &Context<'_>) -> Result<Option<Payload>, Error> {
         Ok(match self {
-            Self::Known(builder) => {
-                builder.feed(event, ctx)?.map(|read| read.map_or(Payload::Other, Payload::Known))
-            }
+            Self::Known(builder) => builder.feed(event, ctx)?.map(|read| read.map_or(Payload::Other, Payload::Known)),
             Self::Other(discard) => discard.feed(event, ctx)?.map(|()| Payload::Other),
         })
     }
@@ -203,11 +201,7 @@ struct Field {
 impl FromXml for Field {
     type Builder = FieldBuilder;
 
-    fn from_events(
-        name: rxml::QName,
-        attrs: rxml::AttrMap,
-        _: &Context<'_>,
-    ) -> Result<Self::Builder, FromEventsError> {
+    fn from_events(name: rxml::QName, attrs: rxml::AttrMap, _: &Context<'_>) -> Result<Self::Builder, FromEventsError> {
         let which = match (name.0 == ns::CONNECTION_REQUEST, name.1.as_str()) {
             (true, "username") => Which::Username,
             (true, "password") => Which::Password,
@@ -268,11 +262,7 @@ pub struct ConditionName(String);
 impl FromXml for ConditionName {
     type Builder = ConditionNameBuilder;
 
-    fn from_events(
-        name: rxml::QName,
-        attrs: rxml::AttrMap,
-        _: &Context<'_>,
-    ) -> Result<Self::Builder, FromEventsError> {
+    fn from_events(name: rxml::QName, attrs: rxml::AttrMap, _: &Context<'_>) -> Result<Self::Builder, FromEventsError> {
         if name.0 != ns::STANZA_ERRORS || name.1 == "text" {
             return Err(FromEventsError::Mismatch { name, attrs });
         }

@@ -94,10 +94,8 @@ impl Names<'_> {
     /// The resolver, made when the first name needs it: addresses need none.
     async fn resolver(&mut self) -> Result<&TokioResolver, ResolveError> {
         if self.resolver.is_none() {
-            let unusable = |reason: String| ResolveError::NoResolver {
-                path: self.resolv_conf.display().to_string(),
-                reason,
-            };
+            let unusable =
+                |reason: String| ResolveError::NoResolver { path: self.resolv_conf.display().to_string(), reason };
             let text = tokio::fs::read(self.resolv_conf).await.map_err(|error| unusable(error.to_string()))?;
             let (config, mut options) = parse_resolv_conf(text).map_err(|error| unusable(error.to_string()))?;
             options.use_hosts_file = ResolveHosts::Always;

@@ -160,12 +160,7 @@ mod tests {
     use super::*;
 
     fn settings(attempts: u32) -> Retry {
-        Retry {
-            attempts,
-            initial: Duration::from_secs(60),
-            multiplier: 2000,
-            max: Duration::from_secs(30720),
-        }
+        Retry { attempts, initial: Duration::from_secs(60), multiplier: 2000, max: Duration::from_secs(30720) }
     }
 
     fn rng() -> StdRng {

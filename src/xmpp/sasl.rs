@@ -213,12 +213,7 @@ fn decode(text: &str) -> Result<Vec<u8>, SaslError> {
 /// Our side of one exchange.
 enum Exchange {
     Plain(Vec<u8>),
-    Scram {
-        mechanism: Box<dyn sasl::client::Mechanism>,
-        nonce: String,
-        responded: bool,
-        verified: bool,
-    },
+    Scram { mechanism: Box<dyn sasl::client::Mechanism>, nonce: String, responded: bool, verified: bool },
 }
 
 impl Exchange {

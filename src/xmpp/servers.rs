@@ -39,13 +39,7 @@ impl Target {
     /// The domain itself, where no SRV record says otherwise (RFC 6120 3.2.2).
     #[must_use]
     pub fn domain(host: &str) -> Self {
-        Self {
-            host: host.to_owned(),
-            port: CLIENT_PORT,
-            security: Security::StartTls,
-            priority: 0,
-            weight: None,
-        }
+        Self { host: host.to_owned(), port: CLIENT_PORT, security: Security::StartTls, priority: 0, weight: None }
     }
 
     /// The enabled rows of a server table, by `con_srv_inst`.

@@ -249,7 +249,5 @@ impl Connection {
 
 /// The account's own server answers without `from`, or as the account, its domain or ourselves (RFC 6120 8.1.2.1).
 fn is_own_server(from: Option<&str>, ours: &FullJid) -> bool {
-    from.is_none_or(|from| {
-        from == ours.domain().as_str() || from == ours.to_bare().as_str() || from == ours.as_str()
-    })
+    from.is_none_or(|from| from == ours.domain().as_str() || from == ours.to_bare().as_str() || from == ours.as_str())
 }

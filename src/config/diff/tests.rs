@@ -6,9 +6,7 @@ use proptest::prelude::*;
 
 use super::{Changes, diff};
 use crate::config::load;
-use crate::config::model::{
-    Connection, ConnectionId, KeepAlive, LogLevel, Password, Retry, ServerAlgorithm, Settings,
-};
+use crate::config::model::{Connection, ConnectionId, KeepAlive, LogLevel, Password, Retry, ServerAlgorithm, Settings};
 
 const BASE: &str = "\
 config xmpp 'xmpp'
@@ -53,17 +51,8 @@ fn settings(text: &str) -> Settings {
 fn edited(from: &str, to: &str) -> (Changes, String) {
     assert!(BASE.contains(from), "{from}");
     let changes = diff(&settings(BASE), &settings(&BASE.replacen(from, to, 1)));
-    let ids = |word: &str, ids: Vec<u32>| {
-        ids.iter()
-            .map(|id| format!("{word} {id}"))
-            .collect::<Vec<_>>()
-    };
-    let of = |connections: &[Connection]| {
-        connections
-            .iter()
-            .map(|connection| connection.id.0)
-            .collect()
-    };
+    let ids = |word: &str, ids: Vec<u32>| ids.iter().map(|id| format!("{word} {id}")).collect::<Vec<_>>();
+    let of = |connections: &[Connection]| connections.iter().map(|connection| connection.id.0).collect();
     let mut words = ids("stop", changes.stop.iter().map(|id| id.0).collect());
     words.extend(ids("restart", of(&changes.restart)));
     words.extend(ids("update", of(&changes.update)));
@@ -81,11 +70,7 @@ fn the_reload_table() {
     let added = "config connection 'new'\n\toption con_inst '3'\n\toption enable '1'\n\toption username 'u'\n\toption domain 'c.test'\n";
     for (from, to, expected) in [
         // Added, enabled, removed, disabled.
-        (
-            "config connection_server",
-            &*format!("{added}\nconfig connection_server"),
-            "spawn 3",
-        ),
+        ("config connection_server", &*format!("{added}\nconfig connection_server"), "spawn 3"),
         (
             "option enable '1'\n\toption username 'cpe'\n\toption domain",
             "option username 'cpe'\n\toption domain",
@@ -96,18 +81,10 @@ fn the_reload_table() {
             "option enable 'off'\n\toption username 'cpe'\n\toption password",
             "stop 1",
         ),
-        (
-            "option enable '1'\n\toption id",
-            "option enable '0'\n\toption id",
-            "stop 1, stop 2, general",
-        ),
+        ("option enable '1'\n\toption id", "option enable '0'\n\toption id", "stop 1, stop 2, general"),
         // What a stream stands on.
         ("'secret'", "'Secret'", "restart 1"),
-        (
-            "option username 'cpe'\n\toption password",
-            "option username 'cpe2'\n\toption password",
-            "restart 1",
-        ),
+        ("option username 'cpe'\n\toption password", "option username 'cpe2'\n\toption password", "restart 1"),
         (wan, "option domain 'c.test'", "restart 1"),
         (wan, &with("resource 'r'"), "restart 1"),
         (wan, &with("usetls '0'"), "restart 1"),
@@ -115,26 +92,14 @@ fn the_reload_table() {
         (wan, &with("tls_verify '0'"), "restart 1"),
         ("ServerTable", "DNS-SRV", "restart 1"),
         ("one.a.test", "three.a.test", "restart 1"),
-        (
-            "option server_address 'one.a.test'",
-            "option server_address 'one.a.test'\n\toption port '5223'",
-            "restart 1",
-        ),
+        ("option server_address 'one.a.test'", "option server_address 'one.a.test'\n\toption port '5223'", "restart 1"),
         (
             "option server_address 'one.a.test'",
             "option server_address 'one.a.test'\n\toption priority '1'",
             "restart 1",
         ),
-        (
-            "option server_address 'one.a.test'",
-            "option server_address 'one.a.test'\n\toption weight '1'",
-            "restart 1",
-        ),
-        (
-            "option server_address 'two.a.test'",
-            "option server_address 'two.a.test'\n\toption enable '1'",
-            "restart 1",
-        ),
+        ("option server_address 'one.a.test'", "option server_address 'one.a.test'\n\toption weight '1'", "restart 1"),
+        ("option server_address 'two.a.test'", "option server_address 'two.a.test'\n\toption enable '1'", "restart 1"),
         (
             "option enable '1'\n\toption server_address 'one",
             "option enable '0'\n\toption server_address 'one",
@@ -154,64 +119,28 @@ fn the_reload_table() {
         ),
         // Rows that no server is chosen by.
         ("two.a.test", "three.a.test", "update 1"),
-        (
-            "'b.test'\n\nconfig connection_server",
-            "'b.test'\n\nconfig connection_server 'x'",
-            "",
-        ),
-        (
-            "option server_address 'b.test'",
-            "option server_address 'c.test'",
-            "update 2",
-        ),
+        ("'b.test'\n\nconfig connection_server", "'b.test'\n\nconfig connection_server 'x'", ""),
+        ("option server_address 'b.test'", "option server_address 'c.test'", "update 2"),
         (
             "option server_address 'one.a.test'",
             "option server_address 'one.a.test'\n\toption con_srv_inst '7'",
             "update 1",
         ),
         // The router's.
-        (
-            "option id '1'",
-            "option id '1'\n\toption allowed_jid 'acs@a.test'",
-            "general",
-        ),
+        ("option id '1'", "option id '1'\n\toption allowed_jid 'acs@a.test'", "general"),
         ("option id '1'", "option id '1 2'", "general"),
-        (
-            "option id '1'",
-            "option id '1'\n\toption notify 'command'\n\toption notify_command 'x'",
-            "general",
-        ),
-        (
-            "option id '1'",
-            "option id '1'\n\toption notify_timeout_ms '500'",
-            "general",
-        ),
-        (
-            "option id '1'",
-            "option id '1'\n\toption connreq_limit '0'",
-            "general",
-        ),
-        (
-            "option id '1'",
-            "option id '1'\n\toption connreq_period '1'",
-            "general",
-        ),
+        ("option id '1'", "option id '1'\n\toption notify 'command'\n\toption notify_command 'x'", "general"),
+        ("option id '1'", "option id '1'\n\toption notify_timeout_ms '500'", "general"),
+        ("option id '1'", "option id '1'\n\toption connreq_limit '0'", "general"),
+        ("option id '1'", "option id '1'\n\toption connreq_period '1'", "general"),
         ("'INFO'", "'DEBUG'", "Debug"),
         // Nothing.
         ("'INFO'", "3 # as before", ""),
         ("option id '1'", "list id \"1\"", ""),
         (wan, &with("con_inst '1'"), ""),
         (wan, "option domain 'A.test.'", ""),
-        (
-            "config connection 'wan'",
-            "# the line to the ACS\n\n\nconfig connection 'wan'",
-            "",
-        ),
-        (
-            "option username 'cpe'\n\toption password 'secret'",
-            "option password 'secret'\n\toption username cpe",
-            "",
-        ),
+        ("config connection 'wan'", "# the line to the ACS\n\n\nconfig connection 'wan'", ""),
+        ("option username 'cpe'\n\toption password 'secret'", "option password 'secret'\n\toption username cpe", ""),
         (wan, &with("interval '-1'"), ""),
     ] {
         let (changes, words) = edited(from, to);
@@ -247,30 +176,18 @@ fn boot_is_a_diff_from_nothing() {
 }
 
 fn any_connection() -> impl Strategy<Value = Connection> {
-    let server = (
-        0..3_u32,
-        any::<bool>(),
-        0..2_u16,
-        0..2_u16,
-        prop::option::of(0..2_u16),
-    )
-        .prop_map(
-            |(instance, enable, port, priority, weight)| crate::config::model::Server {
-                instance,
-                enable,
-                alias: format!("a{port}"),
-                address: Some("h".to_owned()),
-                port: port + 1,
-                priority,
-                weight,
-            },
-        );
-    let parts = (
-        1..4_u32,
-        any::<bool>(),
-        any::<[bool; 8]>(),
-        prop::collection::vec(server, 0..3),
+    let server = (0..3_u32, any::<bool>(), 0..2_u16, 0..2_u16, prop::option::of(0..2_u16)).prop_map(
+        |(instance, enable, port, priority, weight)| crate::config::model::Server {
+            instance,
+            enable,
+            alias: format!("a{port}"),
+            address: Some("h".to_owned()),
+            port: port + 1,
+            priority,
+            weight,
+        },
     );
+    let parts = (1..4_u32, any::<bool>(), any::<[bool; 8]>(), prop::collection::vec(server, 0..3));
     parts.prop_map(|(id, enable, flip, servers)| Connection {
         id: ConnectionId(id),
         enable,
@@ -282,46 +199,26 @@ fn any_connection() -> impl Strategy<Value = Connection> {
         use_tls: flip[4],
         tls_ca: None,
         tls_verify: true,
-        keepalive: if flip[5] {
-            KeepAlive::Off
-        } else {
-            KeepAlive::Automatic
-        },
+        keepalive: if flip[5] { KeepAlive::Off } else { KeepAlive::Automatic },
         retry: Retry {
             attempts: u32::from(flip[6]),
             initial: Duration::from_secs(1),
             multiplier: 2000,
             max: Duration::from_secs(9),
         },
-        algorithm: if flip[7] {
-            ServerAlgorithm::DnsSrv
-        } else {
-            ServerAlgorithm::ServerTable
-        },
+        algorithm: if flip[7] { ServerAlgorithm::DnsSrv } else { ServerAlgorithm::ServerTable },
         servers,
     })
 }
 
 fn any_settings() -> impl Strategy<Value = Settings> {
-    (
-        any::<bool>(),
-        any::<bool>(),
-        prop::collection::vec(any_connection(), 0..4),
-    )
-        .prop_map(|(enable, debug, all)| {
-            let mut settings = Settings::default();
-            settings.general.enable = enable;
-            settings.general.log_level = if debug {
-                LogLevel::Debug
-            } else {
-                LogLevel::Info
-            };
-            settings.connections = all
-                .into_iter()
-                .map(|connection| (connection.id, connection))
-                .collect();
-            settings
-        })
+    (any::<bool>(), any::<bool>(), prop::collection::vec(any_connection(), 0..4)).prop_map(|(enable, debug, all)| {
+        let mut settings = Settings::default();
+        settings.general.enable = enable;
+        settings.general.log_level = if debug { LogLevel::Debug } else { LogLevel::Info };
+        settings.connections = all.into_iter().map(|connection| (connection.id, connection)).collect();
+        settings
+    })
 }
 
 fn running(settings: &Settings) -> BTreeMap<ConnectionId, Connection> {

@@ -9,8 +9,7 @@ use jid::Jid;
 
 use super::{Loaded, load};
 use crate::config::model::{
-    Connection, ConnectionId, General, KeepAlive, LogLevel, Notify, Password, Retry, Server,
-    ServerAlgorithm,
+    Connection, ConnectionId, General, KeepAlive, LogLevel, Notify, Password, Retry, Server, ServerAlgorithm,
 };
 
 fn loaded(text: &str) -> Loaded {
@@ -20,25 +19,17 @@ fn loaded(text: &str) -> Loaded {
 /// The problems, one a line, without the file's name.
 fn problems(text: &str) -> String {
     let problems = loaded(text).problems;
-    problems
-        .iter()
-        .map(|problem| problem.to_string()[2..].to_owned() + "\n")
-        .collect()
+    problems.iter().map(|problem| problem.to_string()[2..].to_owned() + "\n").collect()
 }
 
 fn general(options: &str) -> Result<General, String> {
     let text = format!("config xmpp 'xmpp'\n{options}\n");
     let loaded = loaded(&text);
-    if loaded.has_errors() {
-        Err(problems(&text))
-    } else {
-        Ok(loaded.settings.general)
-    }
+    if loaded.has_errors() { Err(problems(&text)) } else { Ok(loaded.settings.general) }
 }
 
 fn connection(options: &str) -> Result<Connection, String> {
-    let text =
-        format!("config connection 'c'\noption username u\noption domain d.test\n{options}\n");
+    let text = format!("config connection 'c'\noption username u\noption domain d.test\n{options}\n");
     let loaded = loaded(&text);
     match loaded.settings.connections.into_values().next() {
         Some(connection) if loaded.problems.is_empty() => Ok(connection),
@@ -60,12 +51,7 @@ fn server(options: &str) -> Result<Server, String> {
 }
 
 /// Each value is refused, and the message names the value and has these words.
-fn refused<T: std::fmt::Debug>(
-    read: impl Fn(&str) -> Result<T, String>,
-    option: &str,
-    values: &[&str],
-    words: &str,
-) {
+fn refused<T: std::fmt::Debug>(read: impl Fn(&str) -> Result<T, String>, option: &str, values: &[&str], words: &str) {
     for value in values {
         let message = read(&format!("option {option} '{value}'")).unwrap_err();
         let expected = format!("option '{option}' is '{value}': {words}\n");
@@ -117,18 +103,10 @@ fn an_empty_section_has_the_defaults() {
 #[test]
 fn bool_words() {
     for word in ["1", "true", "YES", "On", "enabled"] {
-        assert!(
-            general(&format!("option enable '{word}'")).unwrap().enable,
-            "{word}"
-        );
+        assert!(general(&format!("option enable '{word}'")).unwrap().enable, "{word}");
     }
     for word in ["0", "false", "No", "OFF", "disabled"] {
-        assert!(
-            !connection(&format!("option usetls '{word}'"))
-                .unwrap()
-                .use_tls,
-            "{word}"
-        );
+        assert!(!connection(&format!("option usetls '{word}'")).unwrap().use_tls, "{word}");
     }
     let words = "expected 1, 0, true, false, yes, no, on, off, enabled or disabled";
     refused(general, "enable", &["2", "y", " 1"], words);
@@ -140,17 +118,12 @@ fn bool_words() {
 fn ids_in_every_form() {
     let ids = |options: &str| {
         let ids = general(options).unwrap().accepting;
-        ids.into_iter()
-            .map(|ConnectionId(id)| id)
-            .collect::<Vec<_>>()
+        ids.into_iter().map(|ConnectionId(id)| id).collect::<Vec<_>>()
     };
     assert_eq!(ids("option id '0'"), []);
     assert_eq!(ids("option id '2'"), [2]);
     assert_eq!(ids("option id ' 3,1 , 0\t2'"), [1, 2, 3]);
-    assert_eq!(
-        ids("list id 4294967295\nlist id '2 1'\nlist id ''"),
-        [1, 2, u32::MAX]
-    );
+    assert_eq!(ids("list id 4294967295\nlist id '2 1'\nlist id ''"), [1, 2, u32::MAX]);
     let message = general("option id '1 wan 4294967296'").unwrap_err();
     let words = "expected con_inst numbers of connections, or 0 for none";
     assert_eq!(
@@ -166,20 +139,11 @@ fn ids_in_every_form() {
 fn allowed_senders_in_every_form() {
     let jids = |options: &str| general(options).unwrap().allowed;
     let expected = ["acs@a.test", "a.test", "acs@a.test/r"].map(|jid| Jid::new(jid).unwrap());
-    assert_eq!(
-        jids("option allowed_jid 'ACS@A.test, a.test.,acs@a.test./r'"),
-        expected
-    );
-    assert_eq!(
-        jids("option allowed_jid 'acs@a.test a.test\tacs@a.test/r'"),
-        expected
-    );
+    assert_eq!(jids("option allowed_jid 'ACS@A.test, a.test.,acs@a.test./r'"), expected);
+    assert_eq!(jids("option allowed_jid 'acs@a.test a.test\tacs@a.test/r'"), expected);
     let items = "list allowed_jid 'acs@a.test'\nlist allowed_jid ' a.test '\nlist allowed_jid 'acs@a.test/r'";
     assert_eq!(jids(items), expected);
-    assert_eq!(
-        jids("list allowed_jid 'a@b/r, s'"),
-        [Jid::new("a@b/r, s").unwrap()]
-    );
+    assert_eq!(jids("list allowed_jid 'a@b/r, s'"), [Jid::new("a@b/r, s").unwrap()]);
     assert!(jids("list allowed_jid ''").is_empty());
     assert!(jids("option allowed_jid ''").is_empty());
 }
@@ -188,31 +152,16 @@ fn allowed_senders_in_every_form() {
 fn an_allowed_sender_that_is_none_refuses_the_section_and_is_named() {
     let message = general("option loglevel 4\noption allowed_jid 'a@b acs@'").unwrap_err();
     let words = "'acs@' is not a JID of up to 256 characters";
-    assert_eq!(
-        message,
-        format!("3: section 'xmpp' (xmpp), option 'allowed_jid': {words}\n")
-    );
+    assert_eq!(message, format!("3: section 'xmpp' (xmpp), option 'allowed_jid': {words}\n"));
     let long = format!("list allowed_jid '{}@a.test'", "x".repeat(250));
-    assert!(
-        general(&long)
-            .unwrap_err()
-            .contains("is not a JID of up to 256 characters")
-    );
+    assert!(general(&long).unwrap_err().contains("is not a JID of up to 256 characters"));
     let at_most = format!("list allowed_jid '{}@a.test'", "x".repeat(249));
     assert_eq!(general(&at_most).unwrap().allowed.len(), 1);
     let many = |count: usize| format!("option allowed_jid '{}'", "a@b,".repeat(count));
     assert_eq!(general(&many(32)).unwrap().allowed.len(), 32);
-    assert!(
-        general(&many(33))
-            .unwrap_err()
-            .contains("33 JIDs, expected at most 32")
-    );
+    assert!(general(&many(33)).unwrap_err().contains("33 JIDs, expected at most 32"));
     // Otherwise a slip would open the door to everyone.
-    assert!(
-        general("option allowed_jid ','")
-            .unwrap_err()
-            .contains("no JID in it")
-    );
+    assert!(general("option allowed_jid ','").unwrap_err().contains("no JID in it"));
 }
 
 #[test]
@@ -232,12 +181,7 @@ fn log_levels() {
         ("3", LogLevel::Info),
         ("4", LogLevel::Debug),
     ] {
-        assert_eq!(
-            general(&format!("option loglevel '{text}'"))
-                .unwrap()
-                .log_level,
-            level
-        );
+        assert_eq!(general(&format!("option loglevel '{text}'")).unwrap().log_level, level);
     }
     let words = "expected EMERG, ALERT, CRITIC, ERROR, WARNING, NOTICE, INFO, DEBUG or a number from 0 to 4";
     refused(general, "loglevel", &["5", "-1", "CRITICAL"], words);
@@ -251,40 +195,17 @@ fn how_the_client_is_told() {
     assert_eq!(general(command).unwrap().notify, Notify::Command(words));
     refused(general, "notify", &["dbus"], "expected ubus or command");
     let expected = "expected a program and its arguments, each quote closed";
-    refused(
-        general,
-        "notify_command",
-        &["a \"b", " ", "\"\" a"],
-        expected,
-    );
+    refused(general, "notify_command", &["a \"b", " ", "\"\" a"], expected);
     assert_eq!(
         general("option notify command").unwrap_err(),
         "1: section 'xmpp' (xmpp), option 'notify_command': required with notify 'command'\n"
     );
-    let one = general(
-        "option notify_timeout_ms 100\noption connreq_limit 0\noption connreq_period 86400",
-    )
-    .unwrap();
+    let one = general("option notify_timeout_ms 100\noption connreq_limit 0\noption connreq_period 86400").unwrap();
     assert_eq!(one.notify_timeout, Duration::from_millis(100));
     assert_eq!((one.limit, one.period), (0, Duration::from_secs(86400)));
-    refused(
-        general,
-        "notify_timeout_ms",
-        &["99", "10001", "1.5"],
-        "expected a number from 100 to 10000",
-    );
-    refused(
-        general,
-        "connreq_limit",
-        &["-1", "65536", "+5"],
-        "expected a number from 0 to 65535",
-    );
-    refused(
-        general,
-        "connreq_period",
-        &["0", "86401"],
-        "expected a number from 1 to 86400",
-    );
+    refused(general, "notify_timeout_ms", &["99", "10001", "1.5"], "expected a number from 100 to 10000");
+    refused(general, "connreq_limit", &["-1", "65536", "+5"], "expected a number from 0 to 65535");
+    refused(general, "connreq_period", &["0", "86401"], "expected a number from 1 to 86400");
 }
 
 #[test]
@@ -320,80 +241,32 @@ fn every_option_of_a_connection() {
 
 #[test]
 fn values_out_of_range_in_a_connection() {
-    refused(
-        connection,
-        "con_inst",
-        &["0", "x", "4294967296"],
-        "expected a number from 1 to 4294967295",
-    );
+    refused(connection, "con_inst", &["0", "x", "4294967296"], "expected a number from 1 to 4294967295");
     refused(
         connection,
         "interval",
         &["-2", "ten", "4294967296"],
         "expected -1, 0 or a number of seconds up to 4294967295",
     );
-    refused(
-        connection,
-        "attempt",
-        &["-1", "4294967296"],
-        "expected a number from 0 to 4294967295",
-    );
-    refused(
-        connection,
-        "initial_retry_interval",
-        &["0", "65536"],
-        "expected a number from 1 to 65535",
-    );
-    refused(
-        connection,
-        "retry_interval_multiplier",
-        &["999", "65536"],
-        "expected a number from 1000 to 65535",
-    );
-    refused(
-        connection,
-        "retry_max_interval",
-        &["0"],
-        "expected a number from 1 to 4294967295",
-    );
-    refused(
-        connection,
-        "serveralgorithm",
-        &["DNS"],
-        "expected DNS-SRV or ServerTable",
-    );
-    let local_part =
-        "expected the local part of a JID (what is before the '@'), up to 256 characters";
+    refused(connection, "attempt", &["-1", "4294967296"], "expected a number from 0 to 4294967295");
+    refused(connection, "initial_retry_interval", &["0", "65536"], "expected a number from 1 to 65535");
+    refused(connection, "retry_interval_multiplier", &["999", "65536"], "expected a number from 1000 to 65535");
+    refused(connection, "retry_max_interval", &["0"], "expected a number from 1 to 4294967295");
+    refused(connection, "serveralgorithm", &["DNS"], "expected DNS-SRV or ServerTable");
+    let local_part = "expected the local part of a JID (what is before the '@'), up to 256 characters";
     refused(connection, "username", &["a@b", "a b"], local_part);
-    refused(
-        connection,
-        "domain",
-        &["a b", "a..b", "a@b"],
-        "expected a domain name or an IP address",
-    );
+    refused(connection, "domain", &["a b", "a..b", "a@b"], "expected a domain name or an IP address");
     let long = "x".repeat(65);
-    assert!(
-        connection(&format!("option con_alias '{long}'"))
-            .unwrap_err()
-            .contains("up to 64 characters")
-    );
+    assert!(connection(&format!("option con_alias '{long}'")).unwrap_err().contains("up to 64 characters"));
     assert!(connection(&format!("option con_alias '{}'", &long[1..])).is_ok());
     let message = connection("list interval 1\nlist interval 2").unwrap_err();
-    assert_eq!(
-        message,
-        "4: section 'c' (connection), option 'interval': a list, expected one value\n"
-    );
+    assert_eq!(message, "4: section 'c' (connection), option 'interval': a list, expected one value\n");
 }
 
 #[test]
 fn user_names_and_domains() {
     for user in ["a,b", "a=b", "\u{e4}"] {
-        assert_eq!(
-            connection(&format!("option username '{user}'"))
-                .unwrap()
-                .username,
-            user
-        );
+        assert_eq!(connection(&format!("option username '{user}'")).unwrap().username, user);
     }
     for (text, domain) in [
         ("A.Test.", "a.test"),
@@ -402,12 +275,7 @@ fn user_names_and_domains() {
         ("[2001:db8::1]", "[2001:db8::1]"),
         ("b\u{fc}cher.example", "b\u{fc}cher.example"),
     ] {
-        assert_eq!(
-            connection(&format!("option domain '{text}'"))
-                .unwrap()
-                .domain,
-            domain
-        );
+        assert_eq!(connection(&format!("option domain '{text}'")).unwrap().domain, domain);
     }
 }
 
@@ -420,17 +288,11 @@ fn a_password_is_in_no_message() {
         "option password 'hunter2\u{e4}'\noption interval x".to_owned(),
     ] {
         let message = connection(&options).unwrap_err();
-        assert!(
-            message.contains("section 'c'") && !message.contains("hunter2"),
-            "{message}"
-        );
+        assert!(message.contains("section 'c'") && !message.contains("hunter2"), "{message}");
     }
     let text = b"config connection 'c'\noption password 'hunter2\xff'\n";
     let message = load(Path::new("x"), text).unwrap();
-    assert!(
-        message.has_errors() && !format!("{message:?}").contains("hunter2"),
-        "{message:?}"
-    );
+    assert!(message.has_errors() && !format!("{message:?}").contains("hunter2"), "{message:?}");
 }
 
 #[test]
@@ -447,19 +309,8 @@ fn every_option_of_a_server() {
         weight: Some(0),
     };
     assert_eq!(server(options).unwrap(), expected);
-    for (text, address) in [
-        ("::1", "::1"),
-        ("[::1]", "::1"),
-        ("192.0.2.1", "192.0.2.1"),
-        ("localhost", "localhost"),
-    ] {
-        assert_eq!(
-            server(&format!("option server_address '{text}'"))
-                .unwrap()
-                .address
-                .unwrap(),
-            address
-        );
+    for (text, address) in [("::1", "::1"), ("[::1]", "::1"), ("192.0.2.1", "192.0.2.1"), ("localhost", "localhost")] {
+        assert_eq!(server(&format!("option server_address '{text}'")).unwrap().address.unwrap(), address);
     }
     refused(
         server,
@@ -467,30 +318,10 @@ fn every_option_of_a_server() {
         &["a b", "-a.test", "a:5222", "192.0.2.256", "[1.2.3.4]"],
         "expected a host name or an IP address",
     );
-    refused(
-        server,
-        "port",
-        &["0", "65536", "http"],
-        "expected a number from 1 to 65535",
-    );
-    refused(
-        server,
-        "priority",
-        &["-1", "65536"],
-        "expected a number from 0 to 65535",
-    );
-    refused(
-        server,
-        "weight",
-        &["-2", "65536"],
-        "expected -1 or a number from 0 to 65535",
-    );
-    refused(
-        server,
-        "con_srv_inst",
-        &["-1", "a"],
-        "expected a number from 0 to 4294967295",
-    );
+    refused(server, "port", &["0", "65536", "http"], "expected a number from 1 to 65535");
+    refused(server, "priority", &["-1", "65536"], "expected a number from 0 to 65535");
+    refused(server, "weight", &["-2", "65536"], "expected -1 or a number from 0 to 65535");
+    refused(server, "con_srv_inst", &["-1", "a"], "expected a number from 0 to 4294967295");
     assert_eq!(
         server("option enable 1").unwrap_err(),
         "4: section 's' (connection_server), option 'server_address': required in an enabled row\n"

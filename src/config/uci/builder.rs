@@ -33,19 +33,10 @@ impl Builder {
     }
 
     /// `config`: goes on in the section of that name if there is one.
-    pub(super) fn open(
-        &mut self,
-        kind: &[u8],
-        name: &[u8],
-        line: usize,
-    ) -> Result<(), &'static str> {
+    pub(super) fn open(&mut self, kind: &[u8], name: &[u8], line: usize) -> Result<(), &'static str> {
         let (kind, name) = (ascii(kind), ascii(name));
         if let Some(&at) = self.by_name.get(&name) {
-            if self
-                .sections
-                .get(at)
-                .is_some_and(|section| section.kind != kind)
-            {
+            if self.sections.get(at).is_some_and(|section| section.kind != kind) {
                 return Err("section of different type overwrites prior section with same name");
             }
             self.open = Some(at);
@@ -56,13 +47,7 @@ impl Builder {
         if let Some(name) = &name {
             self.by_name.insert(name.clone(), at);
         }
-        self.sections.push(Draft {
-            kind,
-            name,
-            line,
-            options: Vec::new(),
-            by_name: HashMap::new(),
-        });
+        self.sections.push(Draft { kind, name, line, options: Vec::new(), by_name: HashMap::new() });
         self.open = Some(at);
         Ok(())
     }
@@ -75,11 +60,7 @@ impl Builder {
     pub(super) fn set(&mut self, name: &[u8], bytes: Vec<u8>, line: usize) {
         let Some(draft) = self.current() else { return };
         let name = ascii(name);
-        if bytes.is_empty()
-            || draft
-                .get(&name)
-                .is_some_and(|old| old.text() == Some(&bytes))
-        {
+        if bytes.is_empty() || draft.get(&name).is_some_and(|old| old.text() == Some(&bytes)) {
             return;
         }
         draft.put(name, Value::Text(Item { line, bytes }));
@@ -107,27 +88,18 @@ impl Builder {
             line: draft.line,
             options: draft.options.into_iter().flatten().collect(),
         };
-        Package {
-            sections: self.sections.into_iter().map(finish).collect(),
-        }
+        Package { sections: self.sections.into_iter().map(finish).collect() }
     }
 }
 
 impl Draft {
     fn get(&mut self, name: &str) -> Option<&mut Entry> {
-        self.by_name
-            .get(name)
-            .and_then(|&at| self.options.get_mut(at))
-            .and_then(Option::as_mut)
+        self.by_name.get(name).and_then(|&at| self.options.get_mut(at)).and_then(Option::as_mut)
     }
 
     fn put(&mut self, name: String, value: Value) {
         let at = self.options.len();
-        if let Some(gap) = self
-            .by_name
-            .insert(name.clone(), at)
-            .and_then(|old| self.options.get_mut(old))
-        {
+        if let Some(gap) = self.by_name.insert(name.clone(), at).and_then(|old| self.options.get_mut(old)) {
             *gap = None;
         }
         self.options.push(Some(Entry { name, value }));

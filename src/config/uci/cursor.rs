@@ -41,14 +41,7 @@ fn is_space(byte: u8) -> bool {
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
-        Self {
-            text,
-            pos: 0,
-            end: 0,
-            next: 0,
-            line: 0,
-            line_start: 0,
-        }
+        Self { text, pos: 0, end: 0, next: 0, line: 0, line_start: 0 }
     }
 
     /// The number of the last line fetched, from 1.
@@ -69,20 +62,13 @@ impl<'a> Cursor<'a> {
             self.line += 1;
             self.line_start = self.next;
             let rest = self.text.get(self.next..).unwrap_or_default();
-            self.next += rest
-                .iter()
-                .position(|&byte| byte == b'\n')
-                .map_or(rest.len(), |at| at + 1);
+            self.next += rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |at| at + 1);
         }
         self.end = self.next;
     }
 
     fn peek(&self) -> Option<u8> {
-        if self.pos < self.end {
-            self.text.get(self.pos).copied()
-        } else {
-            None
-        }
+        if self.pos < self.end { self.text.get(self.pos).copied() } else { None }
     }
 
     pub(super) fn skip_space(&mut self) {
@@ -99,10 +85,7 @@ impl<'a> Cursor<'a> {
             self.pos += 1;
         }
         let start = self.pos;
-        while self
-            .peek()
-            .is_some_and(|byte| !matches!(byte, b' ' | b'\t'))
-        {
+        while self.peek().is_some_and(|byte| !matches!(byte, b' ' | b'\t')) {
             self.pos += 1;
         }
         let word = self.text.get(start..self.pos).unwrap_or_default();
@@ -183,11 +166,7 @@ impl<'a> Cursor<'a> {
                     let before = self.pos;
                     self.fetch();
                     if self.peek().is_none() {
-                        let reason = if quote == b'"' {
-                            "EOF with unterminated \""
-                        } else {
-                            "EOF with unterminated '"
-                        };
+                        let reason = if quote == b'"' { "EOF with unterminated \"" } else { "EOF with unterminated '" };
                         let mut fault = self.fault(before, reason);
                         fault.opened = Some(opened);
                         return Err(fault);
@@ -222,11 +201,6 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn fault(&self, at: usize, reason: &'static str) -> Fault {
-        Fault {
-            line: self.line,
-            column: self.column(at),
-            reason,
-            opened: None,
-        }
+        Fault { line: self.line, column: self.column(at), reason, opened: None }
     }
 }

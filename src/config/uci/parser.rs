@@ -7,10 +7,7 @@ use super::cursor::{Argument, Cursor, Fault};
 /// Reads the whole text. Its time is linear in the text's length.
 pub(super) fn parse(text: &[u8]) -> Result<Package, Fault> {
     refuse_nul(text)?;
-    let mut parser = Parser {
-        cursor: Cursor::new(text),
-        sections: Builder::default(),
-    };
+    let mut parser = Parser { cursor: Cursor::new(text), sections: Builder::default() };
     while parser.cursor.next_line() {
         parser.cursor.skip_space();
         while parser.command()? {}
@@ -26,12 +23,7 @@ fn refuse_nul(text: &[u8]) -> Result<(), Fault> {
     let lines = before.split(|&byte| byte == b'\n');
     let (line, last) = lines.enumerate().last().unwrap_or_default();
     let (line, column) = (line + 1, last.len() + 1);
-    Err(Fault {
-        line,
-        column,
-        reason: "NUL byte in the file",
-        opened: None,
-    })
+    Err(Fault { line, column, reason: "NUL byte in the file", opened: None })
 }
 
 struct Parser<'a> {
@@ -60,11 +52,7 @@ impl Parser<'_> {
     fn package(&mut self, ended: bool) -> Result<(), Fault> {
         self.require(ended, "package without name")?;
         let name = self.required()?;
-        self.check(
-            &name,
-            |byte| is_name(byte) || byte == b'-',
-            "invalid character in name field",
-        )?;
+        self.check(&name, |byte| is_name(byte) || byte == b'-', "invalid character in name field")?;
         self.end_of_command()
     }
 
@@ -72,25 +60,17 @@ impl Parser<'_> {
         let line = self.cursor.line();
         self.require(ended, "config without name")?;
         let kind = self.required()?;
-        self.check(
-            &kind,
-            |byte| byte.is_ascii_graphic(),
-            "invalid character in type field",
-        )?;
+        self.check(&kind, |byte| byte.is_ascii_graphic(), "invalid character in type field")?;
         let name = self.cursor.argument()?;
         self.check(&name, is_name, "invalid character in name field")?;
         self.end_of_command()?;
-        self.sections
-            .open(&kind.bytes, &name.bytes, line)
-            .map_err(|reason| self.cursor.fault(kind.start, reason))
+        self.sections.open(&kind.bytes, &name.bytes, line).map_err(|reason| self.cursor.fault(kind.start, reason))
     }
 
     fn option(&mut self, list: bool, start: usize, ended: bool) -> Result<(), Fault> {
         let line = self.cursor.line();
         if !self.sections.is_open() {
-            return Err(self
-                .cursor
-                .fault(start, "option/list command found before the first section"));
+            return Err(self.cursor.fault(start, "option/list command found before the first section"));
         }
         self.require(ended, "option without name")?;
         let name = self.required()?;
@@ -106,11 +86,7 @@ impl Parser<'_> {
     }
 
     fn require(&self, condition: bool, reason: &'static str) -> Result<(), Fault> {
-        if condition {
-            Ok(())
-        } else {
-            Err(self.cursor.fault(self.cursor.position(), reason))
-        }
+        if condition { Ok(()) } else { Err(self.cursor.fault(self.cursor.position(), reason)) }
     }
 
     fn required(&mut self) -> Result<Argument, Fault> {
@@ -126,12 +102,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn check(
-        &self,
-        argument: &Argument,
-        legal: fn(u8) -> bool,
-        reason: &'static str,
-    ) -> Result<(), Fault> {
+    fn check(&self, argument: &Argument, legal: fn(u8) -> bool, reason: &'static str) -> Result<(), Fault> {
         if argument.bytes.iter().all(|&byte| legal(byte)) {
             return Ok(());
         }

@@ -49,11 +49,7 @@ pub fn print(package: &Package) -> Vec<u8> {
         }
         out.push(b'\n');
         for entry in &section.options {
-            let keyword = if matches!(entry.value, Value::Text(_)) {
-                "option"
-            } else {
-                "list"
-            };
+            let keyword = if matches!(entry.value, Value::Text(_)) { "option" } else { "list" };
             for item in items(&entry.value) {
                 out.extend_from_slice(format!("\t{keyword} {} ", entry.name).as_bytes());
                 quote(&item.bytes, &mut out);

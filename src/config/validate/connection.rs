@@ -25,20 +25,14 @@ pub(crate) fn instance(reader: &mut Reader<'_>, option: &str, position: u32) -> 
     if !reader.is_given(option) {
         return Some(position);
     }
-    reader
-        .get::<Whole<1, { u32::MAX }>>(option)
-        .map(|Whole(instance)| instance)
+    reader.get::<Whole<1, { u32::MAX }>>(option).map(|Whole(instance)| instance)
 }
 
 /// The connection's id, and what the section comes to; what is wrong is noted in the reader.
-pub(crate) fn connection(
-    reader: &mut Reader<'_>,
-    position: u32,
-) -> (Option<ConnectionId>, Outcome) {
+pub(crate) fn connection(reader: &mut Reader<'_>, position: u32) -> (Option<ConnectionId>, Outcome) {
     let id = instance(reader, "con_inst", position).map(ConnectionId);
     let enable = reader.get::<bool>("enable");
-    let blank =
-        enable == Some(false) && !(reader.is_given("username") && reader.is_given("domain"));
+    let blank = enable == Some(false) && !(reader.is_given("username") && reader.is_given("domain"));
     let required = |reader: &mut Reader<'_>, option: &str| {
         if !blank && !reader.is_given(option) {
             reader.refuse(option, None, "required");
@@ -56,11 +50,7 @@ pub(crate) fn connection(
     (id, outcome)
 }
 
-fn draft(
-    reader: &mut Reader<'_>,
-    id: Option<ConnectionId>,
-    enable: Option<bool>,
-) -> Option<Connection> {
+fn draft(reader: &mut Reader<'_>, id: Option<ConnectionId>, enable: Option<bool>) -> Option<Connection> {
     let alias = reader.get::<Alias>("con_alias");
     let username = reader.get::<UserName>("username");
     let password = password(reader);
@@ -94,11 +84,7 @@ fn draft(
 fn password(reader: &mut Reader<'_>) -> Password {
     let password: String = reader.extract("password").unwrap_or_default();
     if password.chars().nth(PASSWORD_MAX).is_some() {
-        reader.refuse(
-            "password",
-            None,
-            format!("longer than {PASSWORD_MAX} characters"),
-        );
+        reader.refuse("password", None, format!("longer than {PASSWORD_MAX} characters"));
     }
     Password::from(password)
 }

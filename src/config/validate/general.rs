@@ -48,11 +48,7 @@ fn accepting(reader: &mut Reader<'_>) -> Option<BTreeSet<ConnectionId>> {
             }
             None => {
                 good = false;
-                reader.refuse(
-                    "id",
-                    Some(entry),
-                    "expected con_inst numbers of connections, or 0 for none",
-                );
+                reader.refuse("id", Some(entry), "expected con_inst numbers of connections, or 0 for none");
             }
         }
     }
@@ -86,11 +82,7 @@ fn allowed(reader: &mut Reader<'_>) -> Option<Vec<Jid>> {
 }
 
 fn not_a_jid(entry: &str) -> String {
-    format!(
-        "'{}' is not a JID of up to {} characters",
-        presentable(entry),
-        ALLOWED_MAX.1
-    )
+    format!("'{}' is not a JID of up to {} characters", presentable(entry), ALLOWED_MAX.1)
 }
 
 /// A JID, normalized; the dot that may end its domain is not a part of it (RFC 7622, section 3.2).

@@ -7,16 +7,10 @@ use crate::config::values::{Address, Alias, Short, Weight, Whole};
 /// `con_id`: the connection that the row belongs to; none if it is not said, or not a number.
 pub(crate) fn parent(reader: &mut Reader<'_>) -> Option<ConnectionId> {
     if !reader.is_given("con_id") {
-        reader.refuse(
-            "con_id",
-            None,
-            "required: the con_inst of the connection it belongs to",
-        );
+        reader.refuse("con_id", None, "required: the con_inst of the connection it belongs to");
         return None;
     }
-    reader
-        .get::<Whole<1, { u32::MAX }>>("con_id")
-        .map(|Whole(id)| ConnectionId(id))
+    reader.get::<Whole<1, { u32::MAX }>>("con_id").map(|Whole(id)| ConnectionId(id))
 }
 
 /// The row's instance number if it can be told, and the row if nothing is wrong with it.
@@ -24,9 +18,7 @@ pub(crate) fn parent(reader: &mut Reader<'_>) -> Option<ConnectionId> {
 /// `position`: the row's place among those of its connection, from 1.
 pub(crate) fn server(reader: &mut Reader<'_>, position: u32) -> (Option<u32>, Option<Server>) {
     let instance = if reader.is_given("con_srv_inst") {
-        reader
-            .get::<Whole<0, { u32::MAX }>>("con_srv_inst")
-            .map(|Whole(instance)| instance)
+        reader.get::<Whole<0, { u32::MAX }>>("con_srv_inst").map(|Whole(instance)| instance)
     } else {
         Some(position)
     };

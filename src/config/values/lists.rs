@@ -25,10 +25,7 @@ impl<'de> Deserialize<'de> for Items {
                 Ok(Items::One(text.to_owned()))
             }
 
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut items: A,
-            ) -> Result<Items, A::Error> {
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Items, A::Error> {
                 let mut all = Vec::new();
                 while let Some(item) = items.next_element()? {
                     all.push(item);
@@ -45,11 +42,7 @@ impl Items {
     pub(crate) fn entries(&self) -> Vec<&str> {
         match self {
             Self::One(text) => split(text).collect(),
-            Self::Many(items) => items
-                .iter()
-                .map(|item| item.trim())
-                .filter(|item| !item.is_empty())
-                .collect(),
+            Self::Many(items) => items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()).collect(),
         }
     }
 
@@ -71,6 +64,5 @@ impl Items {
 }
 
 fn split(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|char: char| char == ',' || char.is_whitespace())
-        .filter(|entry| !entry.is_empty())
+    text.split(|char: char| char == ',' || char.is_whitespace()).filter(|entry| !entry.is_empty())
 }

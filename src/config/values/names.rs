@@ -43,9 +43,7 @@ pub(crate) struct Domain(pub(crate) String);
 impl FromText for Domain {
     fn from_text(text: &str) -> Option<Self> {
         // In a JID an IPv6 address stands in brackets (RFC 7622, section 3.2).
-        let literal = text
-            .parse::<std::net::Ipv6Addr>()
-            .map(|address| format!("[{address}]"));
+        let literal = text.parse::<std::net::Ipv6Addr>().map(|address| format!("[{address}]"));
         let domain = DomainPart::new(literal.as_deref().unwrap_or(text)).ok()?;
         Some(Self(domain.as_str().to_owned()))
     }
@@ -61,9 +59,7 @@ pub(crate) struct Resource(pub(crate) String);
 
 impl FromText for Resource {
     fn from_text(text: &str) -> Option<Self> {
-        ResourcePart::new(text)
-            .ok()
-            .map(|resource| Self(resource.as_str().to_owned()))
+        ResourcePart::new(text).ok().map(|resource| Self(resource.as_str().to_owned()))
     }
 
     fn expected() -> String {
@@ -88,14 +84,9 @@ pub(crate) struct Address(pub(crate) String);
 
 impl FromText for Address {
     fn from_text(text: &str) -> Option<Self> {
-        let unbracketed = text
-            .strip_prefix('[')
-            .and_then(|text| text.strip_suffix(']'));
+        let unbracketed = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
         if let Some(address) = unbracketed {
-            return address
-                .parse::<std::net::Ipv6Addr>()
-                .is_ok()
-                .then(|| Self(address.to_owned()));
+            return address.parse::<std::net::Ipv6Addr>().is_ok().then(|| Self(address.to_owned()));
         }
         let is_address = text.parse::<std::net::IpAddr>().is_ok();
         (is_address || is_host_name(text)).then(|| Self(text.to_owned()))
@@ -114,16 +105,11 @@ fn is_host_name(text: &str) -> bool {
     let name = ascii.strip_suffix('.').unwrap_or(&ascii);
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
     // A last label of digits is no name (RFC 1123, section 2.1) but an IPv4 address with a mistake in it.
-    let numeric = name
-        .rsplit('.')
-        .next()
-        .is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
+    let numeric = name.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
     name.len() <= 253 && !numeric && name.split('.').all(is_label)
 }

@@ -29,8 +29,7 @@ impl Pending {
 
     /// When it is to be reported if nothing else happens.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.span
-            .map(|(first, last)| (last + QUIET).min(first + LONGEST))
+        self.span.map(|(first, last)| (last + QUIET).min(first + LONGEST))
     }
 
     /// The files to be reported now.

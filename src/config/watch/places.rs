@@ -42,21 +42,11 @@ impl Places {
             let file = std::path::absolute(file)?;
             if let Some((directory, name)) = split(&file) {
                 directories.insert(directory.clone());
-                places.push(Place {
-                    directory,
-                    name,
-                    file: Some(number),
-                    watched: None,
-                });
+                places.push(Place { directory, name, file: Some(number), watched: None });
             }
         }
         for (directory, name) in directories.iter().filter_map(|directory| split(directory)) {
-            places.push(Place {
-                directory,
-                name,
-                file: None,
-                watched: None,
-            });
+            places.push(Place { directory, name, file: None, watched: None });
         }
         Ok(Self(places))
     }
@@ -95,14 +85,12 @@ impl Places {
     }
 
     pub(super) fn see(&self, event: &EventOwned) -> Seen {
-        let gone =
-            EventMask::DELETE_SELF | EventMask::MOVE_SELF | EventMask::UNMOUNT | EventMask::IGNORED;
+        let gone = EventMask::DELETE_SELF | EventMask::MOVE_SELF | EventMask::UNMOUNT | EventMask::IGNORED;
         if event.mask.intersects(gone) {
             return Seen::Moved;
         }
-        let meant = |place: &&Place| {
-            place.watched.as_ref() == Some(&event.wd) && event.name.as_ref() == Some(&place.name)
-        };
+        let meant =
+            |place: &&Place| place.watched.as_ref() == Some(&event.wd) && event.name.as_ref() == Some(&place.name);
         let mut files = Vec::new();
         for place in self.0.iter().filter(meant) {
             match place.file {
@@ -112,11 +100,7 @@ impl Places {
                 Some(file) => files.push(file),
             }
         }
-        if files.is_empty() {
-            Seen::Nothing
-        } else {
-            Seen::Files(files)
-        }
+        if files.is_empty() { Seen::Nothing } else { Seen::Files(files) }
     }
 }
 
@@ -127,8 +111,5 @@ fn is_being_written(place: &Place) -> bool {
 }
 
 fn split(path: &Path) -> Option<(PathBuf, OsString)> {
-    Some((
-        path.parent()?.to_owned(),
-        path.file_name().map(OsStr::to_owned)?,
-    ))
+    Some((path.parent()?.to_owned(), path.file_name().map(OsStr::to_owned)?))
 }

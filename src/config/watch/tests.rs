@@ -24,12 +24,7 @@ fn rig() -> Rig {
     let (xmpp, cwmp) = (directory.join("xmpp"), directory.join("cwmp"));
     fs::write(&xmpp, "old").unwrap();
     let watch = Watch::new(&[xmpp.clone(), cwmp.clone()]).unwrap();
-    Rig {
-        root,
-        xmpp,
-        cwmp,
-        watch,
-    }
+    Rig { root, xmpp, cwmp, watch }
 }
 
 impl Rig {
@@ -38,19 +33,12 @@ impl Rig {
     }
 
     async fn event(&mut self) -> Event {
-        timeout(Duration::from_secs(10), self.watch.changed())
-            .await
-            .expect("no event came")
+        timeout(Duration::from_secs(10), self.watch.changed()).await.expect("no event came")
     }
 
     /// Waits for an event that is about this file alone.
     async fn expect(&mut self, file: &Path) {
-        assert_eq!(
-            self.event().await,
-            Event {
-                files: vec![file.to_owned()]
-            }
-        );
+        assert_eq!(self.event().await, Event { files: vec![file.to_owned()] });
     }
 
     /// Waits for events until one is about all files.
@@ -95,11 +83,7 @@ async fn a_file_that_is_still_open_is_not_read_yet() {
 async fn committed_as_uci_does() {
     let mut rig = rig();
     let temporary = rig.directory().join(".xmpp.uci-AbCdEf");
-    let locked = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(&rig.xmpp)
-        .unwrap();
+    let locked = OpenOptions::new().read(true).write(true).open(&rig.xmpp).unwrap();
     fs::write(&temporary, "new").unwrap();
     drop(locked);
     fs::rename(&temporary, &rig.xmpp).unwrap();
@@ -169,20 +153,13 @@ async fn the_directory_is_deleted_with_its_parent_and_comes_back() {
     for _ in 0..2 {
         fs::create_dir_all(&directory).unwrap();
         fs::write(&xmpp, "new").unwrap();
-        let event = timeout(Duration::from_secs(10), watch.changed())
-            .await
-            .unwrap();
+        let event = timeout(Duration::from_secs(10), watch.changed()).await.unwrap();
         assert!(event.concerns(&xmpp));
         fs::remove_dir_all(&parent).unwrap();
-        let event = timeout(Duration::from_secs(10), watch.changed())
-            .await
-            .unwrap();
+        let event = timeout(Duration::from_secs(10), watch.changed()).await.unwrap();
         assert!(event.concerns(&xmpp));
         // What came of the directory's own end.
-        while timeout(Duration::from_millis(200), watch.changed())
-            .await
-            .is_ok()
-        {}
+        while timeout(Duration::from_millis(200), watch.changed()).await.is_ok() {}
     }
 }
 
@@ -196,29 +173,14 @@ async fn the_directory_is_a_symbolic_link() {
     let xmpp = link.join("xmpp");
     let mut watch = Watch::new(std::slice::from_ref(&xmpp)).unwrap();
     fs::write(one.join("xmpp"), "new").unwrap();
-    assert!(
-        timeout(Duration::from_secs(10), watch.changed())
-            .await
-            .unwrap()
-            .concerns(&xmpp)
-    );
+    assert!(timeout(Duration::from_secs(10), watch.changed()).await.unwrap().concerns(&xmpp));
     // Another target, put in place at once.
     let next = root.path().join("next");
     symlink(&two, &next).unwrap();
     fs::rename(&next, &link).unwrap();
-    assert!(
-        timeout(Duration::from_secs(10), watch.changed())
-            .await
-            .unwrap()
-            .concerns(&xmpp)
-    );
+    assert!(timeout(Duration::from_secs(10), watch.changed()).await.unwrap().concerns(&xmpp));
     fs::write(two.join("xmpp"), "new").unwrap();
-    assert!(
-        timeout(Duration::from_secs(10), watch.changed())
-            .await
-            .unwrap()
-            .concerns(&xmpp)
-    );
+    assert!(timeout(Duration::from_secs(10), watch.changed()).await.unwrap().concerns(&xmpp));
 }
 
 #[tokio::test]

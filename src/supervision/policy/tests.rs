@@ -319,3 +319,14 @@ fn a_removal_while_restarting_wins() {
         (Verdict::Expected, vec![remove("b"), start("a", 4), start("c", 5)]),
     );
 }
+
+#[test]
+fn a_child_that_is_wanted_again_before_it_is_gone_comes_back_after_it() {
+    let mut bench = Bench::running(Strategy::OneForOne, 0, RestartType::Transient);
+    assert_eq!(bench.policy.stop_child(&"b").unwrap(), [stop("b", 2)]);
+    let again = bench.policy.start_child(spec("b", RestartType::Transient)).unwrap();
+    assert_eq!(again, [], "the old run is still there");
+    assert_eq!(bench.exit("b", 2, &ExitReason::Normal).1, [start("b", 4)]);
+    let twice = bench.policy.start_child(spec("b", RestartType::Transient));
+    assert_eq!(twice, Err(SupervisionError::AlreadyPresent("b")));
+}
