@@ -11,8 +11,6 @@ use xmppd::connreq::{Answer, Credentials, LoginError, Lost, Requester, Silence};
 use crate::harness::prosody::PASSWORD;
 use crate::harness::{LIMIT, Prosody, process};
 
-const SHORT: Duration = Duration::from_millis(300);
-
 fn credentials() -> Credentials {
     Credentials::new("cpe-user", "cpe-secret")
 }
@@ -237,6 +235,9 @@ async fn a_server_that_goes_away_is_told_and_no_second_login_follows() {
         .await;
     assert_eq!(answer, Answer::None(Silence::Lost));
     prosody.start_again().await;
-    assert_eq!(acs.incoming(SHORT).await.err().or(Some(Lost)), Some(Lost));
-    assert!(prosody.sessions().is_empty(), "{:?}", prosody.sessions());
+    let lost = acs.ask(Iq::from_get("", Ping), LIMIT).await;
+    assert!(matches!(lost, Err(Lost)), "{lost:?}");
+    let other = prosody.requester("other@a.test/r").await;
+    let there: Vec<String> = prosody.sessions().into_keys().collect();
+    assert_eq!(there, [other.jid().to_string()]);
 }

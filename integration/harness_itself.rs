@@ -120,14 +120,23 @@ async fn a_process_does_not_outlive_its_guard_nor_its_thread() {
     drop(guard);
     assert!(test_kill_process(pid).is_err());
 
-    let (child, pid) = std::thread::spawn(|| {
+    let (started, may_end) = (std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
+    let thread = std::thread::spawn(move || {
         let process = Process::start("sleep", process::command("sleep").arg("1000"));
-        let pid = process.pid();
+        started.0.send(process.pid()).unwrap();
+        let _ = may_end.1.recv();
         // A test runner that is killed runs no destructors.
-        (std::mem::ManuallyDrop::new(process), pid)
+        std::mem::ManuallyDrop::new(process)
+    });
+    let pid = started.1.recv().unwrap();
+    // Only then has the kernel been asked.
+    until("sleep in setpriv's place", LIMIT, || {
+        let name = std::fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero())).unwrap();
+        (name.trim() == "sleep").then_some(())
     })
-    .join()
-    .unwrap();
+    .await;
+    drop(may_end.0);
+    let child = thread.join().unwrap();
     let mut child = std::mem::ManuallyDrop::into_inner(child);
     let status = until(&format!("the end of {pid:?}"), LIMIT, || child.exited()).await;
     assert_eq!(status.signal(), Some(Signal::KILL.as_raw()));

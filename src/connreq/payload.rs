@@ -8,7 +8,7 @@ use xmpp::minidom::Element;
 /// The namespace of `<connectionRequest/>` (TR-069 Annex K.2.3).
 pub const NAMESPACE: &str = "urn:broadband-forum-org:cwmp:xmppConnReq-1-0";
 
-/// What a CPE checks: ManagementServer.ConnectionRequestUsername and ConnectionRequestPassword.
+/// What a CPE checks: `ManagementServer.ConnectionRequestUsername` and `ConnectionRequestPassword`.
 #[derive(Clone, Default)]
 pub struct Credentials {
     /// `<username/>`

@@ -100,6 +100,7 @@ pub struct Requester {
     agent: Agent,
     jid: FullJid,
     ended: mpsc::UnboundedReceiver<Ended>,
+    lost: bool,
     inbox: VecDeque<Stanza>,
     responses: VecDeque<Iq>,
 }
@@ -148,6 +149,7 @@ impl Requester {
             agent,
             jid,
             ended,
+            lost: false,
             inbox: VecDeque::new(),
             responses: VecDeque::new(),
         })
@@ -214,11 +216,16 @@ impl Requester {
     /// # Errors
     /// [`Lost`] when the session is over.
     pub async fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Lost> {
-        self.agent
-            .send_stanza(stanza)
-            .await
-            .map(drop)
-            .map_err(|_| Lost)
+        if self.lost {
+            return Err(Lost);
+        }
+        // Without a connection a stanza waits for the next one, which never comes.
+        let sent = tokio::select! {
+            _ = self.ended.recv() => Err(Lost),
+            sent = self.agent.send_stanza(stanza) => sent.map(drop).map_err(|_| Lost),
+        };
+        self.lost |= sent.is_err();
+        sent
     }
 
     /// The next request, message or presence that arrives, or none within `limit`. Requests were already answered by the
@@ -247,14 +254,20 @@ impl Requester {
     }
 
     async fn step(&mut self) -> Result<(), Lost> {
+        if self.lost {
+            return Err(Lost);
+        }
         let events = tokio::select! {
-            _ = self.ended.recv() => return Err(Lost),
+            _ = self.ended.recv() => {
+                self.lost = true;
+                return Err(Lost);
+            }
             events = self.agent.wait_for_events() => events,
         };
         for event in events {
             match event {
                 Event::Iq(iq @ (Iq::Result { .. } | Iq::Error { .. })) => {
-                    self.responses.push_back(iq)
+                    self.responses.push_back(iq);
                 }
                 Event::Iq(iq) => self.inbox.push_back(Stanza::Iq(iq)),
                 Event::Message(message) => self.inbox.push_back(Stanza::Message(message)),
@@ -282,7 +295,7 @@ fn answers(response: &Iq, id: &str, to: Option<&Jid>, own: &FullJid) -> bool {
     let asked = to.unwrap_or(&account);
     match response.from() {
         Some(from) => from == asked,
-        None => *asked == account || *asked == Jid::from(own.clone()),
+        None => asked.to_bare() == own.to_bare() && asked.resource().is_none_or(|r| r == own.resource()),
     }
 }
 
