@@ -1,3 +1,26 @@
 //! From the text of `/etc/config/xmpp` to typed settings, and from two of them to what has to be done.
 
+mod adopt;
+mod check;
+pub mod diff;
+mod load;
 pub mod model;
+mod problem;
+mod provider;
+mod read;
+mod reader;
+mod schema;
+mod startup;
+pub mod uci;
+mod validate;
+mod values;
+pub mod watch;
+
+pub use adopt::adopt;
+pub use check::{Report, check};
+pub use diff::{Changes, diff};
+pub use load::{Loaded, load};
+pub use problem::{Problem, Severity};
+pub use read::{MAX_SIZE, ReadError, read};
+pub use startup::{Arguments, Startup, StartupError};
+pub use watch::Watch;

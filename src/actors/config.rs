@@ -1,0 +1,271 @@
+//! Follows the configuration files and makes the running connections what they say.
+//!
+//! Everything of a new file is parsed and validated before anything is stopped. Boot is a difference from nothing.
+
+use std::path::Path;
+
+use actix::{Actor, AsyncContext, Context, Handler, Message, StreamHandler};
+use futures_util::stream::unfold;
+
+use super::connection::{Reconnect, Update};
+use super::house::House;
+use super::router::{Rules, SetRules};
+use super::tree;
+use crate::config::model::{ConnectionId, Settings};
+use crate::config::watch::{Event, Watch};
+use crate::config::{Changes, ReadError, Severity, adopt, diff, load, read, uci};
+use crate::cwmp::credentials::{Credentials, credentials};
+use crate::status::Status;
+use crate::supervision::{RestartChild, StartChild, StopChild};
+
+/// Read both files again (SIGHUP).
+#[derive(Debug, Clone, Copy)]
+pub struct Reload;
+
+impl Message for Reload {
+    type Result = ();
+}
+
+/// The network has come back: cut the waits of all connections short (SIGHUP, `xmppd reconnect`).
+#[derive(Debug, Clone, Copy)]
+pub struct ReconnectAll;
+
+impl Message for ReconnectAll {
+    type Result = ();
+}
+
+/// Why a file was not taken over as a whole.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Syntax(#[from] uci::SyntaxError),
+}
+
+/// The actor that follows the files.
+pub struct Config {
+    house: House,
+    credentials: Option<Credentials>,
+    /// What was last said about each file that could not be taken over, so that it is said once.
+    said: [Option<String>; 2],
+}
+
+const XMPP: usize = 0;
+const CWMP: usize = 1;
+
+impl Config {
+    /// An actor that reads the files when it is started.
+    #[must_use]
+    pub fn new(house: House) -> Self {
+        Self { house, credentials: None, said: [None, None] }
+    }
+
+    fn read_xmpp(&mut self) {
+        let file = self.house.startup.config.clone();
+        match read(&file).map_err(Refusal::from).and_then(|text| Ok(load(&file, &text)?)) {
+            Ok(loaded) => {
+                self.said[XMPP] = None;
+                for problem in &loaded.problems {
+                    match problem.severity {
+                        Severity::Error => tracing::error!("{problem}; this section is refused"),
+                        Severity::Warning => tracing::warn!("{problem}"),
+                    }
+                }
+                let before = self.house.rooms().running.clone();
+                let wanted = adopt(&before, &loaded);
+                self.apply(&before, wanted);
+            }
+            Err(refusal) => self.refuse(XMPP, &refusal, "what runs goes on unchanged"),
+        }
+    }
+
+    fn read_cwmp(&mut self) {
+        let file = self.house.startup.cwmp_config.clone();
+        let found = read(&file).map_err(Refusal::from).and_then(|text| Ok(credentials(&file, &text)?));
+        match found {
+            Ok(Some(credentials)) => {
+                if self.credentials.as_ref() != Some(&credentials) {
+                    tracing::info!("{}: connection request credentials taken over", file.display());
+                }
+                self.said[CWMP] = None;
+                self.credentials = Some(credentials);
+            }
+            Ok(None) => self.no_credentials(&file),
+            Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file),
+            Err(refusal) => self.refuse(CWMP, &refusal, "the credentials stay as they were"),
+        }
+        self.tell_router();
+    }
+
+    fn no_credentials(&mut self, file: &Path) {
+        self.credentials = None;
+        let line = format!(
+            "{}: no userid and passwd in a section 'cpe': no connection request can be authorized",
+            file.display()
+        );
+        if self.said[CWMP].as_ref() != Some(&line) {
+            tracing::warn!("{line}");
+            self.said[CWMP] = Some(line);
+        }
+    }
+
+    fn refuse(&mut self, which: usize, refusal: &Refusal, consequence: &str) {
+        let line = format!("{refusal}; {consequence}");
+        if self.said[which].as_ref() != Some(&line) {
+            tracing::error!("{line}");
+            self.said[which] = Some(line);
+        }
+    }
+
+    fn tell_router(&self) {
+        let rooms = self.house.rooms();
+        if let Some(router) = &rooms.router {
+            let rules = Rules { general: rooms.running.general.clone(), credentials: self.credentials.clone() };
+            router.do_send(SetRules(rules));
+        }
+    }
+
+    fn apply(&mut self, before: &Settings, wanted: Settings) {
+        let mut changes = diff(before, &wanted);
+        let mut rooms = self.house.rooms();
+        // A connection that was given up gets another chance when its section changes, however little.
+        changes.update.retain(|connection| {
+            let again = rooms.given_up.contains(&connection.id);
+            if again {
+                changes.restart.push(connection.clone());
+            }
+            !again
+        });
+        if let Some(level) = changes.log_level
+            && let Some(handle) = &self.house.level
+        {
+            handle.set(level);
+        }
+        rooms.running = wanted;
+        drop(rooms);
+        if !changes.is_empty() {
+            tracing::info!("{}: {}", self.house.startup.config.display(), summary(&changes));
+        }
+        self.carry_out(&changes);
+        self.show_the_disabled();
+        self.tell_router();
+    }
+
+    /// Stop, restart, update in place, spawn: in this order, none waiting for another.
+    fn carry_out(&self, changes: &Changes) {
+        let mut rooms = self.house.rooms();
+        let Some(supervisor) = rooms.connections.clone() else { return };
+        for id in &changes.stop {
+            rooms.connection.remove(id);
+            rooms.given_up.remove(id);
+            supervisor.do_send(StopChild(*id));
+        }
+        for connection in &changes.restart {
+            rooms.given_up.remove(&connection.id);
+            supervisor.do_send(RestartChild(tree::connection(self.house.clone(), connection.id)));
+        }
+        for connection in &changes.update {
+            if let Some(address) = rooms.connection.get(&connection.id) {
+                address.do_send(Update(connection.clone()));
+            }
+        }
+        for connection in &changes.spawn {
+            supervisor.do_send(StartChild(tree::connection(self.house.clone(), connection.id)));
+        }
+    }
+
+    fn show_the_disabled(&self) {
+        let rooms = self.house.rooms();
+        let running = &rooms.running;
+        self.house.board.retain(|id| running.connections.contains_key(&id));
+        for connection in running.connections.values() {
+            if !(running.general.enable && connection.enable) {
+                self.house.board.update(connection.id, |report| report.alias.clone_from(&connection.alias));
+                self.house.board.enter(connection.id, Status::Disabled);
+            }
+        }
+    }
+}
+
+fn summary(changes: &Changes) -> String {
+    fn ids<'a>(ids: impl Iterator<Item = &'a ConnectionId>) -> String {
+        ids.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+    let mut parts = Vec::new();
+    for (verb, ids) in [
+        ("stop", ids(changes.stop.iter())),
+        ("restart", ids(changes.restart.iter().map(|connection| &connection.id))),
+        ("update", ids(changes.update.iter().map(|connection| &connection.id))),
+        ("start", ids(changes.spawn.iter().map(|connection| &connection.id))),
+    ] {
+        if !ids.is_empty() {
+            parts.push(format!("{verb} connection {ids}"));
+        }
+    }
+    if changes.general {
+        parts.push("general settings taken over".to_owned());
+    }
+    if changes.log_level.is_some() {
+        parts.push("log level taken over".to_owned());
+    }
+    parts.join("; ")
+}
+
+impl Actor for Config {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        // First the watch, then the reading: what changes in between is seen.
+        let files = [self.house.startup.config.clone(), self.house.startup.cwmp_config.clone()];
+        match Watch::new(&files) {
+            Ok(watch) => {
+                ctx.add_stream(Box::pin(unfold(watch, |mut watch| async move {
+                    let event = watch.changed().await;
+                    Some((event, watch))
+                })));
+            }
+            Err(error) => {
+                tracing::error!("the configuration cannot be watched ({error}); SIGHUP makes it be read");
+            }
+        }
+        self.read_cwmp();
+        self.read_xmpp();
+    }
+}
+
+impl StreamHandler<Event> for Config {
+    fn handle(&mut self, event: Event, _: &mut Context<Self>) {
+        if event.concerns(&self.house.startup.cwmp_config) {
+            self.read_cwmp();
+        }
+        if event.concerns(&self.house.startup.config) {
+            self.read_xmpp();
+        }
+    }
+
+    fn finished(&mut self, _: &mut Context<Self>) {}
+}
+
+impl Handler<Reload> for Config {
+    type Result = ();
+
+    fn handle(&mut self, _: Reload, _: &mut Context<Self>) {
+        self.said = [None, None];
+        self.read_cwmp();
+        self.read_xmpp();
+    }
+}
+
+impl Handler<ReconnectAll> for Config {
+    type Result = ();
+
+    fn handle(&mut self, _: ReconnectAll, _: &mut Context<Self>) {
+        for address in self.house.rooms().connection.values() {
+            address.do_send(Reconnect);
+        }
+    }
+}
+
+super::stops_at_once!(Config);
+super::crashes_when_told!(Config);

@@ -1,0 +1,253 @@
+//! The connection while its stream is up: answering stanzas, and the keepalive.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use actix::{ActorFutureExt, AsyncContext, Context, SpawnHandle, WrapFuture};
+use jid::FullJid;
+use rand::Rng as _;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
+
+use super::{Connection, State};
+use crate::actors::router::{Ask, MayKnow, Outcome};
+use crate::config::model::KeepAlive;
+use crate::cwmp::authorize::{Refusal, Request};
+use crate::notice;
+use crate::xmpp::connect::Session;
+use crate::xmpp::incoming::{Element, Iq, Known};
+use crate::xmpp::keepalive::{Due, Timer};
+use crate::xmpp::outgoing::{Iq as OutIq, Payload as OutPayload, Presence};
+use crate::xmpp::payload::GivenCredentials;
+use crate::xmpp::session::{End, Out, events};
+use crate::xmpp::stanza::{Meaning, ReplyTo, meaning};
+use crate::xmpp::xml_stream::StreamFault;
+
+/// Requests whose outcome is awaited, on one connection. Over it they are refused at once: each takes memory.
+const MAX_PENDING: usize = 1000;
+
+/// The stream's own part of the connection's state.
+pub(super) struct Online {
+    pub(super) since: Instant,
+    pub(super) keepalive: Timer,
+    jid: FullJid,
+    outgoing: UnboundedSender<Out>,
+    /// When the last byte came in.
+    heard: Rc<Cell<Instant>>,
+    /// The ping that is awaited: its id, and when it was sent.
+    ping: Option<(String, Instant)>,
+    /// Requests whose outcome is awaited.
+    pending: usize,
+    session: SpawnHandle,
+    timer: Option<SpawnHandle>,
+}
+
+impl Online {
+    /// Begins to read and write the session's stream.
+    pub(super) fn begin(session: Session, keepalive: KeepAlive, ctx: &mut Context<Connection>) -> Self {
+        let (outgoing, queue) = unbounded_channel();
+        let jid = session.jid.clone();
+        let heard = session.stream.heard();
+        let session = ctx.add_stream(Box::pin(events(session, queue)));
+        Self {
+            since: Instant::now(),
+            keepalive: Timer::new(keepalive),
+            jid,
+            outgoing,
+            heard,
+            ping: None,
+            pending: 0,
+            session,
+            timer: None,
+        }
+    }
+
+    /// Hands something to the stream. False if that is over already.
+    pub(super) fn send(&self, out: Out) -> bool {
+        self.outgoing.send(out).is_ok()
+    }
+
+    /// Drops the stream, whatever state it is in.
+    pub(super) fn leave(self, ctx: &mut Context<Connection>) {
+        ctx.cancel_future(self.session);
+        if let Some(timer) = self.timer {
+            ctx.cancel_future(timer);
+        }
+    }
+}
+
+impl Connection {
+    /// The initial presence, and the first look at the keepalive.
+    pub(super) fn greet(&mut self, ctx: &mut Context<Self>) {
+        self.transmit(Out::Presence(Presence { priority: -1 }));
+        self.check_keepalive(ctx);
+    }
+
+    fn transmit(&self, out: Out) {
+        let State::Online(online) = &self.state else { return };
+        let error = matches!(&out, Out::Iq(iq) if iq.type_ == "error");
+        if online.send(out) {
+            self.around.board.update(self.id(), |report| {
+                report.stats.transmitted += 1;
+                report.stats.transmitted_errors += u64::from(error);
+            });
+        }
+    }
+
+    fn answer(&self, iq: OutIq) {
+        self.transmit(Out::Iq(iq));
+    }
+
+    pub(super) fn received(&mut self, element: Element, ctx: &mut Context<Self>) {
+        if !matches!(self.state, State::Online(_)) {
+            return;
+        }
+        match element {
+            Element::Known(Known::Iq(iq)) => {
+                self.count_received(iq.type_.as_deref());
+                self.received_iq(iq, ctx);
+            }
+            Element::Known(Known::Message { type_ } | Known::Presence { type_ }) => {
+                self.count_received(type_.as_deref());
+            }
+            // Parts of a negotiation that is over, or nothing that we know: not for us, and no reason to leave.
+            Element::Known(_) | Element::Unknown => {
+                tracing::debug!("{}: ignored an element that is no stanza", self.name());
+            }
+        }
+    }
+
+    fn count_received(&self, type_: Option<&str>) {
+        self.around.board.update(self.id(), |report| {
+            report.stats.received += 1;
+            report.stats.received_errors += u64::from(type_ == Some("error"));
+        });
+    }
+
+    fn received_iq(&mut self, mut iq: Iq, ctx: &mut Context<Self>) {
+        let reply_to = ReplyTo::of(&iq);
+        match meaning(&mut iq) {
+            Meaning::Answer { id, from } => self.received_answer(id.as_deref(), from.as_deref()),
+            Meaning::ConnectionRequest(credentials) => self.connection_request(credentials, reply_to, ctx),
+            Meaning::DiscoInfo { node } => self.disco_info(node, reply_to, ctx),
+            Meaning::Ping => self.answer(reply_to.result()),
+            Meaning::BadRequest => self.answer(reply_to.bad_request()),
+            Meaning::Unsupported => self.answer(reply_to.service_unavailable()),
+        }
+    }
+
+    /// Any answer to our ping is a sign of life, an error too; whatever else comes as an answer is nobody's.
+    fn received_answer(&mut self, id: Option<&str>, from: Option<&str>) {
+        let name = self.name().to_string();
+        let State::Online(online) = &mut self.state else { return };
+        let ours = online.ping.as_ref().is_some_and(|(awaited, _)| id == Some(awaited));
+        if ours && is_own_server(from, &online.jid) {
+            if let Some((_, sent)) = online.ping.take() {
+                tracing::debug!("{name}: the server answered after {} ms", sent.elapsed().as_millis());
+            }
+        } else {
+            self.around.board.update(self.id(), |report| report.stats.ignored += 1);
+        }
+    }
+
+    fn connection_request(
+        &mut self,
+        credentials: Option<GivenCredentials>,
+        reply_to: ReplyTo,
+        ctx: &mut Context<Self>,
+    ) {
+        let (id, alias) = (self.id(), self.settings.alias.clone());
+        let State::Online(online) = &mut self.state else { return };
+        if online.pending >= MAX_PENDING {
+            notice!("connection {id} ({alias}): more than {MAX_PENDING} requests at once; refused");
+            self.around.board.update(id, |report| report.stats.count(Refusal::Limit));
+            return self.answer(reply_to.service_unavailable());
+        }
+        online.pending += 1;
+        let since = online.since;
+        let account = online.jid.to_bare();
+        let request = Request { connection: id, account, from: reply_to.from.clone(), credentials };
+        let asked = self.around.router.send(Ask { request, alias });
+        ctx.spawn(asked.into_actor(self).map(move |outcome, connection, _| {
+            // The answer belongs to the stream that brought the request.
+            match &mut connection.state {
+                State::Online(online) if online.since == since => online.pending -= 1,
+                _ => return,
+            }
+            // Without a router nobody can say yes.
+            connection.conclude(outcome.ok(), &reply_to);
+        }));
+    }
+
+    fn conclude(&mut self, outcome: Option<Outcome>, reply_to: &ReplyTo) {
+        self.around.board.update(self.id(), |report| match &outcome {
+            Some(Outcome::Accepted) => report.stats.accepted += 1,
+            Some(Outcome::Refused(refusal)) => report.stats.count(*refusal),
+            Some(Outcome::NotifyFailed(_)) | None => report.stats.notify_failed += 1,
+        });
+        self.answer(match outcome {
+            Some(Outcome::Accepted) => reply_to.result(),
+            Some(Outcome::Refused(Refusal::Malformed)) => reply_to.bad_request(),
+            Some(Outcome::Refused(Refusal::Credentials)) => reply_to.not_authorized(),
+            Some(Outcome::Refused(_) | Outcome::NotifyFailed(_)) | None => reply_to.service_unavailable(),
+        });
+    }
+
+    fn disco_info(&mut self, node: bool, reply_to: ReplyTo, ctx: &mut Context<Self>) {
+        let connection = self.id();
+        let State::Online(online) = &mut self.state else { return };
+        let since = online.since;
+        let question = MayKnow { connection, account: online.jid.to_bare(), from: reply_to.from.clone() };
+        ctx.spawn(self.around.router.send(question).into_actor(self).map(move |knowledge, connection, _| {
+            match &connection.state {
+                State::Online(online) if online.since == since => {}
+                _ => return,
+            }
+            connection.answer(match knowledge.ok().flatten() {
+                Some(known) if known.allowed && !node => reply_to.disco_info(known.takes_requests),
+                _ => reply_to.service_unavailable(),
+            });
+        }));
+    }
+
+    /// Does what is due now, and looks again when the next thing is.
+    pub(super) fn check_keepalive(&mut self, ctx: &mut Context<Self>) {
+        let State::Online(online) = &mut self.state else { return };
+        if let Some(timer) = online.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        let now = Instant::now();
+        let next = match online.keepalive.due(online.heard.get(), now) {
+            Due::Never => return,
+            Due::At(next) => next,
+            Due::Dead => {
+                let silent = StreamFault::Silent(online.heard.get().elapsed().as_secs());
+                return self.lost(&End::Fault(silent), ctx);
+            }
+            Due::Ask => {
+                let id = format!("{:016x}", rand::rng().random::<u64>());
+                online.ping = Some((id.clone(), now));
+                let next = match online.keepalive.due(online.heard.get(), now) {
+                    Due::At(next) => next,
+                    Due::Ask | Due::Dead | Due::Never => now,
+                };
+                let ping = OutIq { type_: "get", id: Some(id), to: None, payload: vec![OutPayload::Ping] };
+                self.answer(ping);
+                next
+            }
+        };
+        let timer = ctx.run_later(next.saturating_duration_since(now), Self::check_keepalive_later);
+        if let State::Online(online) = &mut self.state {
+            online.timer = Some(timer);
+        }
+    }
+
+    fn check_keepalive_later(&mut self, ctx: &mut Context<Self>) {
+        self.check_keepalive(ctx);
+    }
+}
+
+/// The account's own server answers without `from`, or as the account, its domain or ourselves (RFC 6120 8.1.2.1).
+fn is_own_server(from: Option<&str>, ours: &FullJid) -> bool {
+    from.is_none_or(|from| from == ours.domain().as_str() || from == ours.to_bare().as_str() || from == ours.as_str())
+}

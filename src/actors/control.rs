@@ -1,0 +1,138 @@
+//! The control socket: one line of request, the answer, the end. `xmppd status` and `xmppd reconnect` speak to it.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, StreamHandler, WrapFuture};
+use futures_util::stream::unfold;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::config::ReconnectAll;
+use super::house::House;
+use crate::status::in_words;
+
+/// How long a client may take to say what it wants and to read the answer.
+const CLIENT_LIMIT: Duration = Duration::from_secs(5);
+
+/// The longest request.
+const MAX_REQUEST: u64 = 256;
+
+/// The actor that owns the socket.
+pub struct Control {
+    house: House,
+}
+
+impl Control {
+    /// An actor that opens the socket when it is started.
+    #[must_use]
+    pub fn new(house: House) -> Self {
+        Self { house }
+    }
+}
+
+/// Opens the socket for root alone. An old one that nobody listens on any more is replaced.
+fn open(path: &Path) -> io::Result<UnixListener> {
+    if let Some(directory) = path.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another xmppd listens there")),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+        Err(_) => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+impl Actor for Control {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let path = &self.house.startup.socket;
+        match open(path) {
+            Ok(listener) => {
+                ctx.add_stream(Box::pin(unfold(listener, |listener| async move {
+                    let client = match listener.accept().await {
+                        Ok((client, _)) => Some(client),
+                        Err(error) => {
+                            // Out of descriptors, most likely: that passes, and must not become a busy loop.
+                            tracing::debug!("control socket: {error}");
+                            tokio::time::sleep(Duration::from_secs(1)).await;
+                            None
+                        }
+                    };
+                    Some((client, listener))
+                })));
+            }
+            // The daemon's work goes on without it.
+            Err(error) => tracing::warn!("control socket {}: {error}; 'xmppd status' will not work", path.display()),
+        }
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        let _ = std::fs::remove_file(&self.house.startup.socket);
+    }
+}
+
+impl StreamHandler<Option<UnixStream>> for Control {
+    fn handle(&mut self, client: Option<UnixStream>, ctx: &mut Context<Self>) {
+        let Some(client) = client else { return };
+        let house = self.house.clone();
+        let conversation = tokio::time::timeout(CLIENT_LIMIT, converse(client, house));
+        ctx.spawn(conversation.into_actor(self).map(|ended, _, _| {
+            if let Ok(Err(error)) = ended {
+                tracing::debug!("control socket: {error}");
+            }
+        }));
+    }
+
+    fn finished(&mut self, _: &mut Context<Self>) {}
+}
+
+async fn converse(client: UnixStream, house: House) -> io::Result<()> {
+    let mut client = BufReader::new(client);
+    let mut request = String::new();
+    (&mut client).take(MAX_REQUEST).read_line(&mut request).await?;
+    let answer = answer(request.trim(), &house);
+    client.write_all(answer.as_bytes()).await?;
+    client.shutdown().await
+}
+
+fn answer(request: &str, house: &House) -> String {
+    let words: Vec<&str> = request.split_whitespace().collect();
+    match words.as_slice() {
+        ["status"] => in_words(&house.board.all(), tokio::time::Instant::now()),
+        ["reconnect"] => {
+            if let Some(config) = &house.rooms().config {
+                config.do_send(ReconnectAll);
+            }
+            "ok\n".to_owned()
+        }
+        #[cfg(feature = "test-hooks")]
+        ["crash", who @ ..] => crash(who, house),
+        _ => format!("error: '{}' is no request; expected status or reconnect\n", request.escape_debug()),
+    }
+}
+
+#[cfg(feature = "test-hooks")]
+fn crash(who: &[&str], house: &House) -> String {
+    use super::Crash;
+    let rooms = house.rooms();
+    let told = match who {
+        ["notifier"] => rooms.notifier.as_ref().map(|actor| actor.do_send(Crash)),
+        ["router"] => rooms.router.as_ref().map(|actor| actor.do_send(Crash)),
+        ["config"] => rooms.config.as_ref().map(|actor| actor.do_send(Crash)),
+        ["connection", id] => {
+            let id = id.parse().ok().map(crate::config::model::ConnectionId);
+            id.and_then(|id| rooms.connection.get(&id)).map(|actor| actor.do_send(Crash))
+        }
+        _ => None,
+    };
+    if told.is_some() { "ok\n".to_owned() } else { "error: nobody of that name\n".to_owned() }
+}
+
+super::stops_at_once!(Control);

@@ -1,0 +1,74 @@
+//! What outlives an actor's crash: who lives at which address now, and what is meant to run. Everything is on one thread;
+//! the lock is there because start functions are messages between actors.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use actix::Addr;
+
+use super::config::Config;
+use super::connection::Connection;
+use super::notifier::Notifier;
+use super::router::Router;
+use crate::config::Startup;
+use crate::config::model::{ConnectionId, Settings};
+use crate::logging::LevelHandle;
+use crate::status::Board;
+use crate::supervision::Supervisor;
+
+/// The supervisor of the connections.
+pub type Connections = Supervisor<ConnectionId>;
+
+/// Shared by all actors.
+#[derive(Clone)]
+pub struct House {
+    /// Where the files are.
+    pub startup: Arc<Startup>,
+    /// The log's level.
+    pub level: Option<LevelHandle>,
+    /// The connections' status.
+    pub board: Board,
+    rooms: Arc<Mutex<Rooms>>,
+}
+
+/// The addresses, and what runs.
+#[derive(Default)]
+pub struct Rooms {
+    /// The notifier's present incarnation.
+    pub notifier: Option<Addr<Notifier>>,
+    /// The router's present incarnation.
+    pub router: Option<Addr<Router>>,
+    /// The supervisor of the connections.
+    pub connections: Option<Addr<Connections>>,
+    /// The config actor's present incarnation.
+    pub config: Option<Addr<Config>>,
+    /// The connections' present incarnations.
+    pub connection: BTreeMap<ConnectionId, Addr<Connection>>,
+    /// What the supervisor of the connections was told to run: a connection that is restarted after a crash takes its
+    /// settings from here.
+    pub running: Settings,
+    /// Connections that were given up after too many crashes.
+    pub given_up: BTreeSet<ConnectionId>,
+}
+
+impl House {
+    /// A house with nobody in it.
+    #[must_use]
+    pub fn new(startup: Startup, level: Option<LevelHandle>) -> Self {
+        Self { startup: Arc::new(startup), level, board: Board::default(), rooms: Arc::default() }
+    }
+
+    /// The addresses, and what runs. Not to be held across an await.
+    #[must_use]
+    pub fn rooms(&self) -> MutexGuard<'_, Rooms> {
+        // A panic while it was held cannot have left it half-changed: each change is one assignment.
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the resolver's configuration is.
+    #[must_use]
+    pub fn resolv_conf(&self) -> PathBuf {
+        self.startup.resolv_conf.clone()
+    }
+}

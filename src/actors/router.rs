@@ -1,0 +1,157 @@
+//! Decides on connection requests and dispatches those that are granted to the notifier.
+
+use actix::{Actor, ActorFutureExt, Addr, Context, Handler, Message, ResponseActFuture, WrapFuture};
+use jid::BareJid;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::notifier::{Notifier, Tell};
+use crate::config::model::{ConnectionId, General};
+use crate::cwmp::authorize::{Decision, History, Refusal, Request, accepts, allowed_sender, decide};
+use crate::cwmp::credentials::Credentials;
+use crate::cwmp::notify::{NotifyError, Occasion};
+use crate::notice;
+
+/// What the router goes by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Section `config xmpp 'xmpp'`.
+    pub general: General,
+    /// `/etc/config/cwmp`; none = not configured.
+    pub credentials: Option<Credentials>,
+}
+
+/// New rules. They hold for the next request.
+pub struct SetRules(pub Rules);
+
+impl Message for SetRules {
+    type Result = ();
+}
+
+/// A connection request.
+pub struct Ask {
+    /// The request.
+    pub request: Request,
+    /// `con_alias` of the connection, for the log and the program.
+    pub alias: String,
+}
+
+/// How a connection request went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The CWMP client was told.
+    Accepted,
+    /// It was not told, and why.
+    Refused(Refusal),
+    /// It could not be told.
+    NotifyFailed(NotifyError),
+}
+
+impl Message for Ask {
+    type Result = Outcome;
+}
+
+/// Who may know that there is a CPE here (disco#info): an allowed sender alone.
+pub struct MayKnow {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The account that was asked.
+    pub account: BareJid,
+    /// The sender.
+    pub from: Option<String>,
+}
+
+/// The answer to [`MayKnow`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Knowledge {
+    /// The sender is allowed.
+    pub allowed: bool,
+    /// The connection takes connection requests.
+    pub takes_requests: bool,
+}
+
+impl Message for MayKnow {
+    type Result = Option<Knowledge>;
+}
+
+/// The actor that decides.
+pub struct Router {
+    rules: Rules,
+    history: History,
+    notifier: Addr<Notifier>,
+    /// Notifications whose outcome is awaited. They share one run of the program.
+    under_way: usize,
+}
+
+impl Router {
+    /// A router that refuses everything until it gets its [`Rules`].
+    #[must_use]
+    pub fn new(rules: Rules, notifier: Addr<Notifier>) -> Self {
+        Self { rules, history: History::default(), notifier, under_way: 0 }
+    }
+}
+
+impl Actor for Router {
+    type Context = Context<Self>;
+}
+
+impl Handler<SetRules> for Router {
+    type Result = ();
+
+    fn handle(&mut self, SetRules(rules): SetRules, _: &mut Context<Self>) {
+        self.rules = rules;
+    }
+}
+
+impl Handler<Ask> for Router {
+    type Result = ResponseActFuture<Self, Outcome>;
+
+    fn handle(&mut self, ask: Ask, _: &mut Context<Self>) -> Self::Result {
+        let Ask { request, alias } = ask;
+        let from = request.from.clone().unwrap_or_else(|| request.account.to_string());
+        let general = &self.rules.general;
+        let credentials = self.rules.credentials.as_ref();
+        let decision = decide(general, credentials, &mut self.history, &request, self.under_way > 0, Instant::now());
+        let id = request.connection;
+        if let Decision::Refuse(refusal) = decision {
+            notice!("connection {id} ({alias}): connection request from {from} refused: {}", refusal.reason());
+            return Box::pin(async move { Outcome::Refused(refusal) }.into_actor(self));
+        }
+        let (outcome, told) = oneshot::channel();
+        let occasion = Occasion { connection: id.to_string(), alias: alias.clone(), from: from.clone() };
+        let tell = Tell { notify: general.notify.clone(), limit: general.notify_timeout, occasion, outcome };
+        self.notifier.do_send(tell);
+        self.under_way += 1;
+        let told = async move { told.await.unwrap_or(Err(NotifyError::NoNotifier)) };
+        Box::pin(told.into_actor(self).map(move |told, router, _| {
+            router.under_way -= 1;
+            match told {
+                Ok(()) => {
+                    notice!(
+                        "connection {id} ({alias}): connection request from {from} accepted, the CWMP client is told"
+                    );
+                    Outcome::Accepted
+                }
+                Err(error) => {
+                    notice!("connection {id} ({alias}): connection request from {from} failed: {error}");
+                    Outcome::NotifyFailed(error)
+                }
+            }
+        }))
+    }
+}
+
+impl Handler<MayKnow> for Router {
+    type Result = Option<Knowledge>;
+
+    fn handle(&mut self, ask: MayKnow, _: &mut Context<Self>) -> Self::Result {
+        let general = &self.rules.general;
+        Some(Knowledge {
+            allowed: allowed_sender(&general.allowed, ask.from.as_deref(), &ask.account).is_some(),
+            takes_requests: accepts(&general.accepting, ask.connection),
+        })
+    }
+}
+
+super::stops_at_once!(Router);
+super::crashes_when_told!(Router);

@@ -1,0 +1,154 @@
+//! The command line.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Arguments, Startup, check, read};
+
+/// Exit status of `check` for a file with errors, and of a command that fails.
+pub const FAILED: u8 = 1;
+/// Exit status of the daemon when its actors crashed too often; procd starts it anew.
+pub const CRASHED: u8 = 3;
+
+/// How long the daemon may take to answer on its socket.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+const ENVIRONMENT: &str = "\
+Environment:
+  XMPPD_CONFIG, XMPPD_CWMP_CONFIG, XMPPD_SOCKET
+                      the same as --config, --cwmp-config and --socket, which win
+  XMPPD_RESOLV_CONF   the resolver's configuration [/etc/resolv.conf]
+
+Exit status:
+  0  stopped by a signal, or the command succeeded
+  1  the command failed, or the file that was checked has errors
+  2  the command line is wrong
+  3  actors of the daemon crashed too often";
+
+/// Answers the connection requests of TR-069 Annex K over XMPP
+///
+/// Logs in to the XMPP servers that the UCI file names, and tells the CWMP client to call home when its ACS asks for it.
+/// Changes of the file take effect while xmppd runs.
+#[derive(Debug, Parser)]
+#[command(name = "xmppd", version, after_help = ENVIRONMENT, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; without it: run
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Where the files are.
+    #[command(flatten)]
+    pub files: Files,
+}
+
+/// Where the files are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Files {
+    /// The UCI file to follow [default: /etc/config/xmpp]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The CWMP client's UCI file, for its connection request credentials [default: /etc/config/cwmp]
+    #[arg(long, value_name = "FILE")]
+    pub cwmp_config: Option<PathBuf>,
+    /// The control socket [default: /var/run/xmppd/xmppd.sock]
+    #[arg(long, value_name = "FILE")]
+    pub socket: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon, in the foreground
+    Run(Files),
+    /// Say what is wrong with a UCI file, as the daemon would
+    Check {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Show what the running daemon's connections are doing
+    Status {
+        /// The control socket [default: /var/run/xmppd/xmppd.sock]
+        #[arg(long, value_name = "FILE")]
+        socket: Option<PathBuf>,
+    },
+    /// Tell the running daemon that the network is back: waits before a retry are cut short
+    Reconnect {
+        /// The control socket [default: /var/run/xmppd/xmppd.sock]
+        #[arg(long, value_name = "FILE")]
+        socket: Option<PathBuf>,
+    },
+}
+
+/// What the command line comes to.
+pub enum Wish {
+    /// Run the daemon.
+    Run(Startup),
+    /// Nothing more to do than to exit.
+    Exit(ExitCode),
+}
+
+/// Carries out everything but running the daemon.
+#[must_use]
+pub fn begin(cli: Cli) -> Wish {
+    let failed = |message: String| {
+        complain(&message);
+        Wish::Exit(ExitCode::from(FAILED))
+    };
+    let exit = |result: Result<ExitCode, String>| result.map_or_else(failed, Wish::Exit);
+    match cli.command {
+        None => startup(&cli.files).map_or_else(failed, Wish::Run),
+        Some(Command::Run(files)) => startup(&files).map_or_else(failed, Wish::Run),
+        Some(Command::Check { file }) => exit(check_file(&file)),
+        Some(Command::Status { socket }) => exit(ask(socket, "status")),
+        Some(Command::Reconnect { socket }) => exit(ask(socket, "reconnect")),
+    }
+}
+
+fn startup(files: &Files) -> Result<Startup, String> {
+    let arguments = Arguments {
+        config: files.config.clone(),
+        cwmp_config: files.cwmp_config.clone(),
+        socket: files.socket.clone(),
+    };
+    Startup::from_layers(std::env::vars_os(), &arguments).map_err(|error| error.to_string())
+}
+
+fn check_file(file: &Path) -> Result<ExitCode, String> {
+    let text = read(file).map_err(|error| error.to_string())?;
+    let report = check(file, &text);
+    print(&report.to_string());
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// One question to the running daemon.
+fn ask(socket: Option<PathBuf>, question: &str) -> Result<ExitCode, String> {
+    let path = startup(&Files { socket, ..Files::default() })?.socket;
+    let failed =
+        |error: std::io::Error| format!("{}: {error}; is xmppd running, and does it use this socket?", path.display());
+    let mut stream = UnixStream::connect(&path).map_err(failed)?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT)).map_err(failed)?;
+    stream.write_all(format!("{question}\n").as_bytes()).map_err(failed)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(failed)?;
+    match answer.strip_prefix("error: ") {
+        Some(error) => Err(error.trim().to_owned()),
+        None => {
+            print(&answer);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Whoever reads may have gone already: that is no error of ours.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr(), "xmppd: {message}");
+}

@@ -1,0 +1,184 @@
+//! What the daemon has to know before it reads a file: where the files are.
+//!
+//! Layers, the later over the earlier: built-in defaults, the `XMPPD_*` variables of the environment, the command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use figment::value::{Dict, Map, Value};
+use figment::{Error, Figment, Metadata, Profile, Provider, providers::Serialized};
+use serde::{Deserialize, Serialize};
+
+/// The paths that the daemon starts with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Startup {
+    /// `--config`, `XMPPD_CONFIG`: default `/etc/config/xmpp`.
+    pub config: PathBuf,
+    /// `--cwmp-config`, `XMPPD_CWMP_CONFIG`: default `/etc/config/cwmp`.
+    pub cwmp_config: PathBuf,
+    /// `--socket`, `XMPPD_SOCKET`: the control socket, default `/var/run/xmppd/xmppd.sock`.
+    pub socket: PathBuf,
+    /// `XMPPD_RESOLV_CONF`: default `/etc/resolv.conf`.
+    pub resolv_conf: PathBuf,
+}
+
+impl Default for Startup {
+    fn default() -> Self {
+        Self {
+            config: "/etc/config/xmpp".into(),
+            cwmp_config: "/etc/config/cwmp".into(),
+            socket: "/var/run/xmppd/xmppd.sock".into(),
+            resolv_conf: "/etc/resolv.conf".into(),
+        }
+    }
+}
+
+/// What the command line says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Arguments {
+    /// `--config`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<PathBuf>,
+    /// `--cwmp-config`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cwmp_config: Option<PathBuf>,
+    /// `--socket`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub socket: Option<PathBuf>,
+}
+
+/// A path that cannot be one.
+#[derive(Debug, thiserror::Error)]
+pub enum StartupError {
+    /// An environment variable or an argument is set, and empty.
+    #[error("{0} is empty: expected a path")]
+    Empty(String),
+    /// It is not text.
+    #[error("{0}")]
+    Unusable(Box<Error>),
+}
+
+/// The variables, by the settings they set.
+const VARIABLES: [(&str, &str); 4] = [
+    ("XMPPD_CONFIG", "config"),
+    ("XMPPD_CWMP_CONFIG", "cwmp_config"),
+    ("XMPPD_SOCKET", "socket"),
+    ("XMPPD_RESOLV_CONF", "resolv_conf"),
+];
+
+impl Startup {
+    /// The settings from an environment ([`std::env::vars_os`]) and a command line. Other variables are ignored.
+    ///
+    /// # Errors
+    /// A path is empty, or not UTF-8: the message names the variable or the argument.
+    pub fn from_layers(
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        arguments: &Arguments,
+    ) -> Result<Self, StartupError> {
+        let environment = Environment(environment.into_iter().collect());
+        let figment =
+            Figment::from(Serialized::defaults(Self::default())).merge(environment).merge(CommandLine(arguments));
+        let startup: Self = figment.extract().map_err(|error| StartupError::Unusable(Box::new(error)))?;
+        for (name, path) in [
+            ("config", &startup.config),
+            ("cwmp_config", &startup.cwmp_config),
+            ("socket", &startup.socket),
+            ("resolv_conf", &startup.resolv_conf),
+        ] {
+            if path.as_os_str().is_empty() {
+                let source = figment.find_metadata(name);
+                let name = source.map(|source| source.interpolate(&Profile::Default, &[name]));
+                return Err(StartupError::Empty(name.unwrap_or_default()));
+            }
+        }
+        Ok(startup)
+    }
+}
+
+/// The environment as a layer. figment's own takes numbers and bools out of the text, and paths are text.
+struct Environment(Vec<(OsString, OsString)>);
+
+impl Provider for Environment {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("the environment").interpolater(|_, keys| {
+            let variable = |key: &&str| VARIABLES.iter().find(|(_, setting)| setting == key);
+            keys.iter().filter_map(variable).map(|(variable, _)| *variable).collect()
+        })
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
+        let mut settings = Dict::new();
+        for (name, value) in &self.0 {
+            let Some((variable, setting)) = VARIABLES.iter().find(|(variable, _)| name == variable) else {
+                continue;
+            };
+            let text = value.to_str().ok_or_else(|| Error::from(format!("{variable} is not UTF-8")))?;
+            settings.insert((*setting).to_owned(), Value::from(text));
+        }
+        Ok(Profile::Default.collect(settings))
+    }
+}
+
+/// The command line as a layer.
+struct CommandLine<'a>(&'a Arguments);
+
+impl Provider for CommandLine<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("the command line").interpolater(|_, keys| format!("--{}", keys.join(".").replace('_', "-")))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
+        Serialized::defaults(self.0).data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    fn startup(environment: &[(&str, &str)], arguments: &Arguments) -> Result<Startup, String> {
+        let variables = environment.iter().map(|(name, value)| (name.into(), value.into()));
+        Startup::from_layers(variables, arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn layers() {
+        let none = Arguments::default();
+        assert_eq!(startup(&[], &none), Ok(Startup::default()));
+        let variables = [
+            ("XMPPD_CONFIG", "/c"),
+            ("XMPPD_CWMP_CONFIG", "123"),
+            ("XMPPD_SOCKET", "true"),
+            ("XMPPD_RESOLV_CONF", "[1]"),
+            ("XMPPD_OTHER", "x"),
+            ("CONFIG", "x"),
+        ];
+        let mut expected = Startup {
+            config: "/c".into(),
+            cwmp_config: "123".into(),
+            socket: "true".into(),
+            resolv_conf: "[1]".into(),
+        };
+        assert_eq!(startup(&variables, &none).as_ref(), Ok(&expected));
+        expected.config = "/d".into();
+        let arguments = Arguments { config: Some("/d".into()), ..none };
+        assert_eq!(startup(&variables, &arguments), Ok(expected));
+    }
+
+    #[test]
+    fn errors_name_what_is_wrong() {
+        let none = Arguments::default();
+        let message = startup(&[("XMPPD_SOCKET", "")], &none).unwrap_err();
+        assert_eq!(message, "XMPPD_SOCKET is empty: expected a path");
+        let arguments = Arguments { cwmp_config: Some("".into()), ..none };
+        assert_eq!(startup(&[], &arguments).unwrap_err(), "--cwmp-config is empty: expected a path");
+        let variable = ("XMPPD_CONFIG".into(), OsString::from_vec(vec![b'/', 0xff]));
+        let error = Startup::from_layers([variable], &Arguments::default()).unwrap_err();
+        assert!(error.to_string().contains("XMPPD_CONFIG is not UTF-8"), "{error}");
+        let path = PathBuf::from(OsString::from_vec(vec![b'/', 0xff]));
+        let arguments = Arguments { socket: Some(path), ..Arguments::default() };
+        assert!(startup(&[], &arguments).unwrap_err().contains("the command line"));
+    }
+}

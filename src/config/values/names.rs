@@ -1,0 +1,115 @@
+//! Names, addresses and paths.
+
+use std::path::PathBuf;
+
+use jid::{DomainPart, NodePart, ResourcePart};
+
+use super::FromText;
+
+/// `con_alias`, `con_srv_alias`: it stands in log lines and in the environment of the notify command.
+#[derive(Debug)]
+pub(crate) struct Alias(pub(crate) String);
+
+impl FromText for Alias {
+    fn from_text(text: &str) -> Option<Self> {
+        let fits = text.chars().nth(64).is_none() && !text.chars().any(char::is_control);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    fn expected() -> String {
+        "up to 64 characters, no control characters".to_owned()
+    }
+}
+
+/// `username`, kept as it is written.
+#[derive(Debug)]
+pub(crate) struct UserName(pub(crate) String);
+
+impl FromText for UserName {
+    fn from_text(text: &str) -> Option<Self> {
+        let fits = text.chars().nth(256).is_none() && NodePart::new(text).is_ok();
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    fn expected() -> String {
+        "the local part of a JID (what is before the '@'), up to 256 characters".to_owned()
+    }
+}
+
+/// `domain`, normalized: another spelling of the same domain is no change.
+#[derive(Debug)]
+pub(crate) struct Domain(pub(crate) String);
+
+impl FromText for Domain {
+    fn from_text(text: &str) -> Option<Self> {
+        // In a JID an IPv6 address stands in brackets (RFC 7622, section 3.2).
+        let literal = text.parse::<std::net::Ipv6Addr>().map(|address| format!("[{address}]"));
+        let domain = DomainPart::new(literal.as_deref().unwrap_or(text)).ok()?;
+        Some(Self(domain.as_str().to_owned()))
+    }
+
+    fn expected() -> String {
+        "a domain name or an IP address".to_owned()
+    }
+}
+
+/// `resource`
+#[derive(Debug)]
+pub(crate) struct Resource(pub(crate) String);
+
+impl FromText for Resource {
+    fn from_text(text: &str) -> Option<Self> {
+        ResourcePart::new(text).ok().map(|resource| Self(resource.as_str().to_owned()))
+    }
+
+    fn expected() -> String {
+        "the resource part of a JID (what is after the '/')".to_owned()
+    }
+}
+
+/// `tls_ca`
+impl FromText for PathBuf {
+    fn from_text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self::from(text))
+    }
+
+    fn expected() -> String {
+        "the path of a PEM file".to_owned()
+    }
+}
+
+/// `server_address`: a host name, or an IP address without brackets.
+#[derive(Debug)]
+pub(crate) struct Address(pub(crate) String);
+
+impl FromText for Address {
+    fn from_text(text: &str) -> Option<Self> {
+        let unbracketed = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        if let Some(address) = unbracketed {
+            return address.parse::<std::net::Ipv6Addr>().is_ok().then(|| Self(address.to_owned()));
+        }
+        let is_address = text.parse::<std::net::IpAddr>().is_ok();
+        (is_address || is_host_name(text)).then(|| Self(text.to_owned()))
+    }
+
+    fn expected() -> String {
+        "a host name or an IP address".to_owned()
+    }
+}
+
+/// Letters, digits, `-`, and the `_` of names in local networks; internationalized names by their A-labels.
+fn is_host_name(text: &str) -> bool {
+    let Ok(ascii) = idna::domain_to_ascii(text) else {
+        return false;
+    };
+    let name = ascii.strip_suffix('.').unwrap_or(&ascii);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // A last label of digits is no name (RFC 1123, section 2.1) but an IPv4 address with a mistake in it.
+    let numeric = name.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
+    name.len() <= 253 && !numeric && name.split('.').all(is_label)
+}

@@ -1,0 +1,160 @@
+//! Noticing that a configuration file may have changed.
+//!
+//! It is the directory that is watched: `uci commit` renames a new file over the old one, and a watch on the file itself
+//! ends with the old file. The directory's parent is watched for the directory being replaced, and while a directory is
+//! not there it is looked for each second. A symbolic link may stand for the directory (the parent is watched for the
+//! link, the link's target for the file). Where the file itself is a link to another directory, changes of what it points
+//! at are not seen, but the link being replaced is; SIGHUP reads in any case. So it does after a change of permissions
+//! alone.
+
+mod pending;
+mod places;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use inotify::{EventMask, EventOwned, EventStream, Inotify};
+use tokio::time::Instant;
+
+use pending::Pending;
+use places::{Places, Seen};
+
+/// How often what cannot be watched is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What inotify hands over at once: some hundred events; one takes at most 272 bytes.
+const BUFFER: usize = 16 * 1024;
+
+/// Files that may have changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Their paths, as they were given to [`Watch::new`].
+    pub files: Vec<PathBuf>,
+}
+
+impl Event {
+    /// Whether the file may have changed.
+    #[must_use]
+    pub fn concerns(&self, file: &Path) -> bool {
+        self.files.iter().any(|path| path == file)
+    }
+}
+
+/// A watch on some files.
+#[derive(Debug)]
+pub struct Watch {
+    files: Vec<PathBuf>,
+    places: Places,
+    /// None while inotify itself is out of order.
+    stream: Option<EventStream<Vec<u8>>>,
+    pending: Pending,
+    retry_at: Option<Instant>,
+}
+
+impl Watch {
+    /// Starts to watch the files. Neither they nor their directories need exist. What is read after this returns is not
+    /// older than what [`Watch::changed`] reports.
+    ///
+    /// To be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// inotify is not to be had.
+    pub fn new(files: &[PathBuf]) -> io::Result<Self> {
+        let mut watch = Self {
+            files: files.to_vec(),
+            places: Places::new(files)?,
+            stream: None,
+            pending: Pending::default(),
+            retry_at: None,
+        };
+        watch.set_up()?;
+        Ok(watch)
+    }
+
+    /// Waits until some of the files may have changed, and then until nothing happened to them for 50 ms (but not for
+    /// more than 500 ms), so that the steps of one change are reported once.
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn changed(&mut self) -> Event {
+        loop {
+            let now = Instant::now();
+            if let Some(files) = self.pending.take_due(now) {
+                let files = files.iter().filter_map(|&file| self.files.get(file).cloned()).collect();
+                return Event { files };
+            }
+            if self.retry_at.is_some_and(|at| at <= now) {
+                self.retry(now);
+            }
+            let wake = [self.pending.due(), self.retry_at].into_iter().flatten().min();
+            tokio::select! {
+                event = next(&mut self.stream) => self.handle(event),
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    /// Watches all places anew; what cannot be watched is tried again later.
+    fn set_up(&mut self) -> io::Result<()> {
+        self.stream = None;
+        let inotify = Inotify::init()?;
+        self.places.forget();
+        self.places.watch(&mut inotify.watches());
+        self.stream = Some(inotify.into_event_stream(vec![0; BUFFER])?);
+        self.retry_at = self.places.any_missing().then(|| Instant::now() + RETRY);
+        Ok(())
+    }
+
+    fn retry(&mut self, now: Instant) {
+        match &self.stream {
+            Some(stream) => {
+                let found = self.places.watch(&mut stream.watches());
+                self.pending.add(found, now);
+                self.retry_at = self.places.any_missing().then(|| now + RETRY);
+            }
+            None => self.start_over(now),
+        }
+    }
+
+    /// Events were lost, or a directory is not what it was: everything may have changed.
+    fn start_over(&mut self, now: Instant) {
+        self.pending.add(0..self.files.len(), now);
+        if self.set_up().is_err() {
+            self.retry_at = Some(now + RETRY);
+        }
+    }
+
+    fn handle(&mut self, event: Option<io::Result<EventOwned>>) {
+        let now = Instant::now();
+        let Some(Ok(event)) = event else {
+            self.stream = None;
+            self.retry_at = Some(now + RETRY);
+            return;
+        };
+        if event.mask.contains(EventMask::Q_OVERFLOW) {
+            return self.start_over(now);
+        }
+        match self.places.see(&event) {
+            Seen::Nothing => {}
+            Seen::Files(files) => self.pending.add(files, now),
+            Seen::Moved => self.start_over(now),
+        }
+    }
+}
+
+async fn next(stream: &mut Option<EventStream<Vec<u8>>>) -> Option<io::Result<EventOwned>> {
+    match stream {
+        Some(stream) => stream.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,165 @@
+//! Running the program that tells the CWMP client to call home. No shell is involved.
+
+use std::convert::Infallible;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+
+use crate::config::model::Notify;
+
+/// What icwmp and easycwmp register on ubus; `-t 1` because it answers at once or not at all.
+const UBUS: [&str; 7] = ["ubus", "-t", "1", "call", "tr069", "inform", "{\"event\":\"6 connection request\"}"];
+
+/// How much of a program's output goes to the log; the rest is read and dropped, so that it never blocks the program.
+const LOGGED_OUTPUT: usize = 1024;
+
+/// For whom the CWMP client is told: in the environment of a `notify_command`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occasion {
+    /// `con_inst`, as `XMPPD_CONNECTION`.
+    pub connection: String,
+    /// `con_alias`, as `XMPPD_ALIAS`.
+    pub alias: String,
+    /// The sender's JID, as `XMPPD_FROM`.
+    pub from: String,
+}
+
+/// Why the CWMP client was not told.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum NotifyError {
+    /// The program can't be started.
+    #[error("'{program}' cannot be run: {error}")]
+    NotRun {
+        /// The program.
+        program: String,
+        /// What the system says.
+        error: String,
+    },
+    /// It ended with something else than exit status 0.
+    #[error("'{program}' {outcome}")]
+    Failed {
+        /// The program.
+        program: String,
+        /// Exit status or signal, in words.
+        outcome: String,
+    },
+    /// It took longer than `notify_timeout_ms`, and was ended.
+    #[error("'{program}' did not end within {} ms and was killed", limit.as_millis())]
+    Timeout {
+        /// The program.
+        program: String,
+        /// The limit.
+        limit: Duration,
+    },
+    /// Whoever runs the program is not there.
+    #[error("the notifier is not running")]
+    NoNotifier,
+}
+
+/// Tells the CWMP client, within `limit`. The program's process group is ended when this returns or is dropped.
+///
+/// # Errors
+/// [`NotifyError`].
+pub async fn run(notify: &Notify, occasion: &Occasion, limit: Duration) -> Result<(), NotifyError> {
+    let words: Vec<&str> = match notify {
+        Notify::Ubus => UBUS.to_vec(),
+        Notify::Command(words) => words.iter().map(String::as_str).collect(),
+    };
+    let (program, arguments) = words.split_first().unwrap_or((&"", &[]));
+    let program = (*program).to_owned();
+    let spawned = Command::new(&program)
+        .args(arguments)
+        .env("XMPPD_CONNECTION", &occasion.connection)
+        .env("XMPPD_ALIAS", &occasion.alias)
+        .env("XMPPD_FROM", &occasion.from)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A group of its own: what the program starts is ended with it.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn();
+    let child = spawned.map_err(|error| NotifyError::NotRun { program: program.clone(), error: error.to_string() })?;
+    let mut group = Group::of(child);
+    let ended = tokio::time::timeout(limit, group.ended()).await;
+    match ended {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(NotifyError::Failed { program, outcome: in_words(status) }),
+        Ok(Err(error)) => Err(NotifyError::Failed { program, outcome: format!("cannot be waited for: {error}") }),
+        Err(_) => {
+            group.kill();
+            // SIGKILL cannot be ignored, so that this wait is short; it leaves no zombie behind.
+            let _ = group.child.wait().await;
+            Err(NotifyError::Timeout { program, limit })
+        }
+    }
+}
+
+fn in_words(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit status {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+/// A child with its process group, which is ended when this is dropped.
+struct Group {
+    child: Child,
+    leader: Option<Pid>,
+}
+
+impl Group {
+    fn of(child: Child) -> Self {
+        let leader = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        Self { child, leader }
+    }
+
+    /// Waits for the program itself; its output is read meanwhile, and first, so that its last words are not missed.
+    /// Whoever it left behind with its output open is not waited for.
+    async fn ended(&mut self) -> io::Result<ExitStatus> {
+        let stdout = self.child.stdout.take();
+        let stderr = self.child.stderr.take();
+        let status = tokio::select! {
+            biased;
+            never = drain(stdout, "stdout") => match never {},
+            never = drain(stderr, "stderr") => match never {},
+            status = self.child.wait() => status,
+        };
+        // It ended by itself: its process id is free for others now.
+        self.leader = None;
+        status
+    }
+
+    fn kill(&mut self) {
+        if let Some(leader) = self.leader.take() {
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Reads to the end and then never returns: the program's exit is what is waited for.
+async fn drain(output: Option<impl AsyncRead + Unpin>, name: &'static str) -> Infallible {
+    let Some(mut output) = output else { return std::future::pending().await };
+    let mut buffer = [0; 512];
+    let mut logged = 0;
+    while let Ok(read @ 1..) = output.read(&mut buffer).await {
+        if logged < LOGGED_OUTPUT {
+            let text = String::from_utf8_lossy(&buffer[..read]);
+            tracing::debug!(output = name, "{:?}", text.trim_end());
+            logged += read;
+        }
+    }
+    std::future::pending().await
+}

@@ -1,0 +1,136 @@
+//! A run of a child: the task it lives in, owned, so that every way of ending is seen and none is survived unseen.
+
+use std::{
+    any::Any,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use actix::{Actor, Addr, Context, Handler, Message};
+use futures_util::FutureExt as _;
+use tokio::task::{AbortHandle, JoinError, JoinHandle};
+
+use super::spec::ExitReason;
+
+/// Asks a supervised actor to end itself: it is to call `ctx.stop()`, at once or when its last work is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop;
+
+impl Message for Stop {
+    type Result = ();
+}
+
+/// A task and how to ask it to stop. Dropping this ends the task: nothing runs that nobody supervises.
+pub struct Running {
+    task: JoinHandle<ExitReason>,
+    handle: Handle,
+}
+
+/// What a supervisor keeps of a [`Running`] while something else waits for its end.
+pub(super) struct Handle {
+    stop: Option<Box<dyn FnOnce()>>,
+    abort: AbortHandle,
+}
+
+impl Handle {
+    /// Asks the task to stop, once.
+    pub(super) fn ask_to_stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            stop();
+        }
+    }
+
+    /// Ends the task where it next waits.
+    pub(super) fn kill(&self) {
+        self.abort.abort();
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.abort.abort();
+    }
+}
+
+impl Running {
+    /// A task that runs already, and how to ask it to stop.
+    #[must_use]
+    pub fn new(task: JoinHandle<ExitReason>, stop: impl FnOnce() + 'static) -> Self {
+        let abort = task.abort_handle();
+        Self { task, handle: Handle { stop: Some(Box::new(stop)), abort } }
+    }
+
+    /// Runs an actor in a task of its own.
+    ///
+    /// Whatever the actor does has to happen in its own context (`ctx.spawn`, `ctx.wait`, handlers, `started`): a panic
+    /// in a `ResponseFuture` or in a task spawned elsewhere is not the actor's end.
+    #[must_use]
+    pub fn actor<A>(actor: A) -> (Addr<A>, Self)
+    where
+        A: Actor<Context = Context<A>> + Handler<Stop>,
+    {
+        Self::actor_ending(actor, || ExitReason::Normal)
+    }
+
+    /// Runs an actor that leaves the reason of its end somewhere when it ends without a panic.
+    pub(super) fn actor_ending<A>(actor: A, reason: impl FnOnce() -> ExitReason + 'static) -> (Addr<A>, Self)
+    where
+        A: Actor<Context = Context<A>> + Handler<Stop>,
+    {
+        let context = Context::new();
+        let future = context.into_future(actor);
+        let address = future.address();
+        let task = actix_rt::spawn(run_to_end(future, reason));
+        let stop = address.clone();
+        (address, Self::new(task, move || stop.do_send(Stop)))
+    }
+
+    /// Something that ended when it was to be started.
+    pub(super) fn failed(reason: ExitReason) -> Self {
+        Self::new(actix_rt::spawn(async move { reason }), || ())
+    }
+
+    /// Waits for the end and says how it came, for what nobody else supervises: the root. Dropping the future ends the
+    /// task.
+    pub async fn wait(self) -> ExitReason {
+        let Self { task, handle: _alive } = self;
+        exit_reason(task.await)
+    }
+
+    pub(super) fn into_parts(self) -> (JoinHandle<ExitReason>, Handle) {
+        (self.task, self.handle)
+    }
+}
+
+/// Runs the actor's future and drops it, and outlives a panic in either.
+///
+/// Dropping actix's future polls it once more, which runs the actor's `stopping` and `stopped`. If that happened while
+/// a panic unwinds, another panic in them would abort the whole process; so the first is caught before the future goes.
+async fn run_to_end(future: impl Future<Output = ()>, reason: impl FnOnce() -> ExitReason) -> ExitReason {
+    let mut future = Box::pin(future);
+    let ran = AssertUnwindSafe(future.as_mut()).catch_unwind().await;
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(future)));
+    match ran.and(dropped) {
+        Ok(()) => reason(),
+        Err(payload) => panicked(payload.as_ref()),
+    }
+}
+
+/// How a task ended.
+pub(super) fn exit_reason(result: Result<ExitReason, JoinError>) -> ExitReason {
+    match result.map_err(JoinError::try_into_panic) {
+        Ok(reason) => reason,
+        Err(Ok(payload)) => panicked(payload.as_ref()),
+        Err(Err(_cancelled)) => ExitReason::Killed,
+    }
+}
+
+/// The message of a panic, as far as it has one, on one line: it is going to be part of one in the log.
+pub(super) fn panicked(payload: &(dyn Any + Send)) -> ExitReason {
+    let message = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message");
+    ExitReason::Panicked(message.lines().map(str::trim).collect::<Vec<_>>().join(" "))
+}

@@ -1,0 +1,286 @@
+//! The actor that carries out what the [policy](super::policy) decides.
+//!
+//! It owns the task of every child and waits for its end: that reports a panic in a handler, in `started` and in a future
+//! of the actor's context alike, where `actix::Supervisor` notices none of them. When the supervisor itself goes, however
+//! it goes, its children's tasks go with it.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt as _, Addr, AsyncContext, Context, Handler, ResponseFuture, WrapFuture,
+};
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{
+    decision::{Action, SupervisionError, Verdict},
+    messages::{Child, Children, RestartChild, StartChild, StartFn, StopChild},
+    policy::{ChildStatus, Policy},
+    running::{Handle, Running, Stop, exit_reason, panicked},
+    spec::{ChildId, ExitReason, Incarnation, Intensity, Strategy},
+};
+
+/// Starts, restarts and stops its children as Erlang/OTP's supervisor does.
+pub struct Supervisor<Id: ChildId> {
+    name: String,
+    policy: Policy<Id>,
+    /// The children it begins with, until it is started.
+    initial: Vec<Child<Id>>,
+    starts: HashMap<Id, StartFn>,
+    live: HashMap<Id, Live>,
+    waiters: Vec<Waiter<Id>>,
+    on_given_up: Report<Id>,
+    ended: Option<oneshot::Sender<ExitReason>>,
+}
+
+struct Live {
+    handle: Handle,
+    asked_to_stop: bool,
+}
+
+/// Somebody who is answered when a child has come so far.
+struct Waiter<Id: ChildId> {
+    id: Id,
+    until: Until,
+    answer: oneshot::Sender<Answer<Id>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Started,
+    Gone,
+}
+
+type Report<Id> = Box<dyn Fn(&Id, &ExitReason)>;
+
+type Answer<Id> = Result<(), SupervisionError<Id>>;
+
+impl<Id: ChildId> Supervisor<Id> {
+    /// A supervisor that starts `children` in this order. Its `name` is for the log.
+    ///
+    /// # Errors
+    /// [`SupervisionError::AlreadyPresent`] if two children have the same id.
+    pub fn new(
+        name: impl Into<String>,
+        strategy: Strategy,
+        intensity: Intensity,
+        children: Vec<Child<Id>>,
+    ) -> Result<Self, SupervisionError<Id>> {
+        for (at, child) in children.iter().enumerate() {
+            if children[..at].iter().any(|earlier| earlier.spec.id == child.spec.id) {
+                return Err(SupervisionError::AlreadyPresent(child.spec.id.clone()));
+            }
+        }
+        Ok(Self {
+            name: name.into(),
+            policy: Policy::new(strategy, intensity),
+            initial: children,
+            starts: HashMap::new(),
+            live: HashMap::new(),
+            waiters: Vec::new(),
+            on_given_up: Box::new(|_, _| ()),
+            ended: None,
+        })
+    }
+
+    /// Has `report` called, on the supervisor's thread, when a child has spent its budget and stays down, with the
+    /// reason of its last exit.
+    #[must_use]
+    pub fn on_given_up(mut self, report: impl Fn(&Id, &ExitReason) + 'static) -> Self {
+        self.on_given_up = Box::new(report);
+        self
+    }
+
+    /// Starts the supervisor and with it its children. What comes back is for the supervisor above it, or, at the root,
+    /// to [wait](Running::wait) for.
+    #[must_use]
+    pub fn run(mut self) -> (Addr<Self>, Running) {
+        let (ended, mut reason) = oneshot::channel();
+        self.ended = Some(ended);
+        Running::actor_ending(self, move || reason.try_recv().unwrap_or(ExitReason::Normal))
+    }
+
+    fn perform(&mut self, actions: Vec<Action<Id>>, ctx: &mut Context<Self>) {
+        let mut queue = VecDeque::from(actions);
+        while let Some(action) = queue.pop_front() {
+            match action {
+                Action::Start { id, incarnation } => {
+                    if self.start(&id, incarnation, ctx) {
+                        queue.extend(self.policy.started(&id, incarnation));
+                    }
+                    self.answer(&id, Until::Started);
+                }
+                Action::Stop { id, incarnation, within } => {
+                    tracing::debug!(supervisor = %self.name, child = %id, %incarnation, "asking child to stop");
+                    if let Some(live) = self.live.get_mut(&id) {
+                        live.asked_to_stop = true;
+                        live.handle.ask_to_stop();
+                    }
+                    if let Some(time) = within {
+                        ctx.run_later(time, move |this, ctx| {
+                            let actions = this.policy.overdue(&id, incarnation);
+                            this.perform(actions, ctx);
+                        });
+                    }
+                }
+                Action::Kill { id, incarnation } => {
+                    tracing::warn!(supervisor = %self.name, child = %id, %incarnation, "killing child");
+                    if let Some(live) = self.live.get_mut(&id) {
+                        live.asked_to_stop = true;
+                        live.handle.kill();
+                    }
+                }
+                Action::GiveUp { id, reason, .. } => (self.on_given_up)(&id, &reason),
+                Action::Remove { id } => {
+                    self.starts.remove(&id);
+                    self.answer(&id, Until::Gone);
+                }
+                Action::Terminate(reason) => {
+                    tracing::info!(supervisor = %self.name, %reason, "supervisor ends");
+                    if let Some(ended) = self.ended.take() {
+                        // Nobody listens only if nobody owns the task, and then it is being aborted anyway.
+                        let _ = ended.send(reason);
+                    }
+                    ctx.stop();
+                }
+            }
+        }
+    }
+
+    /// Starts a run of a child and says whether that went well. The exit of one that did not go well comes from a task
+    /// as every other one does: in its turn, so that a start function that always panics does not hold the thread.
+    fn start(&mut self, id: &Id, incarnation: Incarnation, ctx: &mut Context<Self>) -> bool {
+        let Some(start) = self.starts.get_mut(id) else {
+            return false;
+        };
+        let started = catch_unwind(AssertUnwindSafe(|| start(incarnation)));
+        let well = started.is_ok();
+        let running = started.unwrap_or_else(|payload| Running::failed(panicked(payload.as_ref())));
+        if well {
+            tracing::info!(supervisor = %self.name, child = %id, %incarnation, "child started");
+        }
+        let (task, handle) = running.into_parts();
+        self.live.insert(id.clone(), Live { handle, asked_to_stop: false });
+        let id = id.clone();
+        ctx.spawn(task.into_actor(self).map(move |result, this, ctx| {
+            this.exited(&id, incarnation, exit_reason(result), ctx);
+        }));
+        well
+    }
+
+    fn exited(&mut self, id: &Id, incarnation: Incarnation, reason: ExitReason, ctx: &mut Context<Self>) {
+        let asked_to_stop = self.live.remove(id).is_some_and(|live| live.asked_to_stop);
+        let reason = if asked_to_stop && reason == ExitReason::Normal { ExitReason::Shutdown } else { reason };
+        let (follows, actions) = self.policy.exited(id, incarnation, &reason, Instant::now().into_std());
+        let supervisor = &self.name;
+        if !reason.is_abnormal() {
+            tracing::info!(%supervisor, child = %id, %incarnation, %reason, %follows, "child ended");
+        } else if follows == Verdict::Expected {
+            tracing::warn!(%supervisor, child = %id, %incarnation, %reason, %follows, "child did not stop cleanly");
+        } else {
+            tracing::error!(%supervisor, child = %id, %incarnation, %reason, %follows, "child crashed");
+        }
+        self.perform(actions, ctx);
+    }
+
+    /// Answers those who waited for the child to be started or gone. One that is gone will not be started; of one that is
+    /// started the run before is gone, which is all that somebody who wanted it stopped waits for.
+    fn answer(&mut self, id: &Id, event: Until) {
+        for waiter in self.waiters.extract_if(.., |waiter| waiter.id == *id) {
+            let overtaken = waiter.until == Until::Started && event == Until::Gone;
+            let answer = if overtaken { Err(SupervisionError::NotFound(id.clone())) } else { Ok(()) };
+            // Whoever asked may have gone meanwhile.
+            let _ = waiter.answer.send(answer);
+        }
+    }
+
+    /// An answer that comes when the child has come so far; if the supervisor goes before, it says that.
+    fn answer_when(&mut self, id: Id, until: Until) -> ResponseFuture<Answer<Id>> {
+        let (answer, answered) = oneshot::channel();
+        self.waiters.push(Waiter { id, until, answer });
+        Box::pin(async move { answered.await.unwrap_or(Err(SupervisionError::ShuttingDown)) })
+    }
+
+    fn add(&mut self, Child { spec, start }: Child<Id>, ctx: &mut Context<Self>) -> Answer<Id> {
+        let id = spec.id.clone();
+        let actions = self.policy.start_child(spec)?;
+        self.starts.insert(id, start);
+        self.perform(actions, ctx);
+        Ok(())
+    }
+}
+
+impl<Id: ChildId> Actor for Supervisor<Id> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        for child in std::mem::take(&mut self.initial) {
+            if let Err(error) = self.add(child, ctx) {
+                tracing::error!(supervisor = %self.name, %error, "child refused");
+            }
+        }
+    }
+}
+
+impl<Id: ChildId> Handler<Stop> for Supervisor<Id> {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        let actions = self.policy.shut_down();
+        self.perform(actions, ctx);
+    }
+}
+
+impl<Id: ChildId> Handler<StartChild<Id>> for Supervisor<Id> {
+    type Result = Answer<Id>;
+
+    fn handle(&mut self, StartChild(child): StartChild<Id>, ctx: &mut Self::Context) -> Self::Result {
+        self.add(child, ctx)
+    }
+}
+
+impl<Id: ChildId> Handler<StopChild<Id>> for Supervisor<Id> {
+    type Result = ResponseFuture<Answer<Id>>;
+
+    fn handle(&mut self, StopChild(id): StopChild<Id>, ctx: &mut Self::Context) -> Self::Result {
+        match self.policy.stop_child(&id) {
+            Ok(actions) => {
+                let answer = self.answer_when(id, Until::Gone);
+                self.perform(actions, ctx);
+                answer
+            }
+            Err(error) => Box::pin(async { Err(error) }),
+        }
+    }
+}
+
+impl<Id: ChildId> Handler<RestartChild<Id>> for Supervisor<Id> {
+    type Result = ResponseFuture<Answer<Id>>;
+
+    fn handle(&mut self, RestartChild(child): RestartChild<Id>, ctx: &mut Self::Context) -> Self::Result {
+        let Child { spec, start } = child;
+        let id = spec.id.clone();
+        match self.policy.restart_child(spec) {
+            Ok(actions) => {
+                self.starts.insert(id.clone(), start);
+                let answer = self.answer_when(id, Until::Started);
+                self.perform(actions, ctx);
+                answer
+            }
+            Err(error) => Box::pin(async { Err(error) }),
+        }
+    }
+}
+
+impl<Id: ChildId> Handler<Children<Id>> for Supervisor<Id> {
+    type Result = Vec<ChildStatus<Id>>;
+
+    fn handle(&mut self, _: Children<Id>, _: &mut Self::Context) -> Self::Result {
+        self.policy.children()
+    }
+}

@@ -1,0 +1,195 @@
+//! A child for the tests that misbehaves in every way an actor can, and says when it comes and goes.
+
+use std::{
+    collections::HashMap,
+    ops::Deref,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Running as Actix, WrapFuture};
+use tokio::sync::mpsc;
+
+use crate::{
+    supervision::{
+        Child, ChildSpec, ChildStatus, Children, ExitReason, Incarnation, Intensity, RestartType, Running, Shutdown,
+        Stop, Supervisor,
+    },
+    testing::soon,
+};
+
+pub(super) const STOP_TIME: Duration = Duration::from_secs(2);
+pub(super) const PERIOD: Duration = Duration::from_secs(10);
+
+pub(super) type Id = &'static str;
+
+/// How a worker behaves without being told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Habit {
+    #[default]
+    Good,
+    PanicInStarted,
+    PanicOnStop,
+    PanicInStopping,
+    IgnoreStop,
+}
+
+/// What a worker does when it is told so.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Order {
+    Panic,
+    PanicInFuture,
+    End,
+}
+
+impl Message for Order {
+    type Result = ();
+}
+
+struct Worker {
+    name: String,
+    habit: Habit,
+    journal: mpsc::UnboundedSender<String>,
+}
+
+impl Actor for Worker {
+    type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        let _ = self.journal.send(format!("+{}", self.name));
+        assert!(self.habit != Habit::PanicInStarted, "in started");
+    }
+
+    fn stopping(&mut self, _: &mut Self::Context) -> Actix {
+        assert!(self.habit != Habit::PanicInStopping, "in stopping");
+        Actix::Stop
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.journal.send(format!("-{}", self.name));
+    }
+}
+
+impl Handler<Order> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, order: Order, ctx: &mut Self::Context) {
+        match order {
+            Order::Panic => panic!("in a handler"),
+            Order::PanicInFuture => {
+                let late = async {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    panic!("in a future");
+                };
+                ctx.spawn(late.into_actor(self));
+            }
+            Order::End => ctx.stop(),
+        }
+    }
+}
+
+impl Handler<Stop> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        assert!(self.habit != Habit::PanicOnStop, "on stop");
+        if self.habit != Habit::IgnoreStop {
+            ctx.stop();
+        }
+    }
+}
+
+/// Makes workers.
+#[derive(Clone)]
+pub(super) struct Maker {
+    addresses: Arc<Mutex<HashMap<Id, Addr<Worker>>>>,
+    journal: mpsc::UnboundedSender<String>,
+}
+
+impl Maker {
+    /// A permanent worker.
+    pub(super) fn worker(&self, id: Id) -> Child<Id> {
+        self.child(spec(id), |_| Habit::Good)
+    }
+
+    pub(super) fn workers<const N: usize>(&self, ids: [Id; N]) -> Vec<Child<Id>> {
+        ids.into_iter().map(|id| self.worker(id)).collect()
+    }
+
+    pub(super) fn child(
+        &self,
+        spec: ChildSpec<Id>,
+        habit: impl Fn(Incarnation) -> Habit + Send + 'static,
+    ) -> Child<Id> {
+        let (id, maker) = (spec.id, self.clone());
+        Child::new(spec, move |incarnation| {
+            let name = format!("{id}{incarnation}");
+            let worker = Worker { name, habit: habit(incarnation), journal: maker.journal.clone() };
+            let (address, running) = Running::actor(worker);
+            maker.addresses.lock().unwrap().insert(id, address);
+            running
+        })
+    }
+}
+
+/// Gives the workers orders, and reads what they say: `+a#1` when `a` is started as #1, `-a#1` when it is gone.
+pub(super) struct Bench {
+    maker: Maker,
+    said: mpsc::UnboundedReceiver<String>,
+}
+
+impl Deref for Bench {
+    type Target = Maker;
+
+    fn deref(&self) -> &Maker {
+        &self.maker
+    }
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        let (journal, said) = mpsc::unbounded_channel();
+        Self { maker: Maker { addresses: Arc::default(), journal }, said }
+    }
+
+    pub(super) fn maker(&self) -> Maker {
+        self.maker.clone()
+    }
+
+    pub(super) fn order(&self, id: Id, order: Order) {
+        self.addresses.lock().unwrap()[id].do_send(order);
+    }
+
+    /// Exactly this is said next, in this order.
+    pub(super) async fn hears<const N: usize>(&mut self, expected: [&str; N]) {
+        for (at, expected) in expected.into_iter().enumerate() {
+            let said = soon(self.said.recv()).await.unwrap();
+            assert_eq!(said, expected, "at {at}");
+        }
+    }
+
+    /// Nothing is said, however long one waits.
+    pub(super) async fn hears_nothing(&mut self) {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(self.said.try_recv().ok(), None);
+    }
+}
+
+/// A permanent child with two seconds to stop.
+pub(super) fn spec(id: Id) -> ChildSpec<Id> {
+    ChildSpec { id, restart: RestartType::Permanent, shutdown: Shutdown::Within(STOP_TIME), budget: None }
+}
+
+pub(super) fn intensity(exits: u32) -> Intensity {
+    Intensity { exits, period: PERIOD }
+}
+
+pub(super) fn panicked(message: &str) -> ExitReason {
+    ExitReason::Panicked(message.to_owned())
+}
+
+pub(super) async fn children(supervisor: &Addr<Supervisor<Id>>) -> Vec<ChildStatus<Id>> {
+    soon(supervisor.send(Children::default())).await.unwrap()
+}

@@ -1,0 +1,324 @@
+//! What a server may send, as it is read: every type here is built from XML events as they arrive and keeps only what
+//! xmppd understands.
+//!
+//! There is no tree of what strangers send. An unknown element of any depth and size is skipped, flat; an attribute that
+//! is missing or strange is no parse error, it is a question for the code that looks at the stanza, because most stanzas
+//! have to be answered whatever is in them (RFC 6120 8.2.3).
+
+use xso::error::{Error, FromEventsError};
+use xso::exports::rxml;
+use xso::fromxml::Discard;
+use xso::{Context, FromEventsBuilder, FromXml};
+
+use super::ns;
+use super::payload::Payloads;
+
+/// A child of the stream: a stanza or a part of the negotiation.
+#[derive(Debug)]
+pub enum Element {
+    /// An element that xmppd knows.
+    Known(Known),
+    /// Any other element, or a known one whose content makes no sense. It was read to its end and dropped.
+    Unknown,
+}
+
+/// The children of the stream that xmppd knows.
+#[derive(FromXml, Debug)]
+#[xml()]
+pub enum Known {
+    /// `<iq/>`
+    #[xml(transparent)]
+    Iq(Iq),
+    /// `<message/>`: read to its end, never answered.
+    #[xml(namespace = ns::CLIENT, name = "message", discard(text))]
+    Message {
+        /// The stanza's type; `error` is counted.
+        #[xml(attribute(name = "type", default))]
+        type_: Option<String>,
+    },
+    /// `<presence/>`: read to its end, never answered.
+    #[xml(namespace = ns::CLIENT, name = "presence", discard(text))]
+    Presence {
+        /// The stanza's type; `error` is counted.
+        #[xml(attribute(name = "type", default))]
+        type_: Option<String>,
+    },
+    /// `<stream:features/>`
+    #[xml(transparent)]
+    Features(Features),
+    /// `<stream:error/>`
+    #[xml(transparent)]
+    StreamError(StreamError),
+    /// `<proceed/>`: TLS may begin (RFC 6120 5.4.2.3).
+    #[xml(namespace = ns::TLS, name = "proceed", discard(text))]
+    TlsProceed,
+    /// `<failure/>`: the server cannot do TLS after all (RFC 6120 5.4.2.2).
+    #[xml(namespace = ns::TLS, name = "failure", discard(text))]
+    TlsFailure,
+    /// `<challenge/>` with base64 text (RFC 6120 6.4.3).
+    #[xml(namespace = ns::SASL, name = "challenge")]
+    SaslChallenge {
+        /// base64
+        #[xml(text)]
+        data: String,
+    },
+    /// `<success/>` with base64 text (RFC 6120 6.4.6).
+    #[xml(namespace = ns::SASL, name = "success")]
+    SaslSuccess {
+        /// base64
+        #[xml(text)]
+        data: String,
+    },
+    /// `<failure/>` (RFC 6120 6.4.5).
+    #[xml(namespace = ns::SASL, name = "failure", discard(text))]
+    SaslFailure {
+        /// The defined condition and the text, in the order in which they came.
+        #[xml(child(n = ..))]
+        said: Said,
+    },
+}
+
+impl FromXml for Element {
+    type Builder = ElementBuilder;
+
+    fn from_events(
+        name: rxml::QName,
+        attrs: rxml::AttrMap,
+        ctx: &Context<'_>,
+    ) -> Result<Self::Builder, FromEventsError> {
+        match <Result<Known, Error> as FromXml>::from_events(name, attrs, ctx) {
+            Ok(builder) => Ok(ElementBuilder::Known(Box::new(builder))),
+            Err(_) => Ok(ElementBuilder::Unknown(Discard::new())),
+        }
+    }
+}
+
+/// Builds an [`Element`] from XML events.
+pub enum ElementBuilder {
+    /// An element whose name is known.
+    Known(Box<<Result<Known, Error> as FromXml>::Builder>),
+    /// An element that is skipped.
+    Unknown(Discard),
+}
+
+impl FromEventsBuilder for ElementBuilder {
+    type Output = Element;
+
+    fn feed(&mut self, event: rxml::Event, ctx: &Context<'_>) -> Result<Option<Element>, Error> {
+        Ok(match self {
+            Self::Known(builder) => builder.feed(event, ctx)?.map(|read| match read {
+                Ok(known) => Element::Known(known),
+                Err(_) => Element::Unknown,
+            }),
+            Self::Unknown(discard) => discard.feed(event, ctx)?.map(|()| Element::Unknown),
+        })
+    }
+}
+
+/// `<iq/>` with the few payloads that xmppd knows (RFC 6120 8.2.3).
+#[derive(FromXml, Debug)]
+#[xml(namespace = ns::CLIENT, name = "iq", discard(text))]
+pub struct Iq {
+    /// `get`, `set`, `result`, `error`, or whatever was sent.
+    #[xml(attribute(name = "type", default))]
+    pub type_: Option<String>,
+    /// The request's identifier.
+    #[xml(attribute(default))]
+    pub id: Option<String>,
+    /// The sender, as the server stamped it.
+    #[xml(attribute(default))]
+    pub from: Option<String>,
+    /// The recipient: our full JID, or the account's bare JID.
+    #[xml(attribute(default))]
+    pub to: Option<String>,
+    /// What is in it.
+    #[xml(child(n = ..))]
+    pub payloads: Payloads,
+}
+
+/// `<stream:features/>` (RFC 6120 4.3.2), of which xmppd uses these.
+#[derive(FromXml, Debug, Default, Clone)]
+#[xml(namespace = ns::STREAM, name = "features", discard(text))]
+pub struct Features {
+    /// STARTTLS is offered.
+    #[xml(child(default))]
+    pub starttls: Option<StartTls>,
+    /// SASL mechanisms.
+    #[xml(child(default))]
+    pub mechanisms: Option<Mechanisms>,
+    /// The channel bindings the server knows (XEP-0440).
+    #[xml(child(default))]
+    pub channel_bindings: Option<ChannelBindings>,
+    /// Resource binding is offered.
+    #[xml(flag(namespace = ns::BIND, name = "bind"))]
+    pub bind: bool,
+    /// Stream management is offered (XEP-0198).
+    #[xml(flag(namespace = ns::STREAM_MANAGEMENT, name = "sm"))]
+    pub stream_management: bool,
+}
+
+/// The STARTTLS feature.
+#[derive(FromXml, Debug, Clone)]
+#[xml(namespace = ns::TLS, name = "starttls", discard(text))]
+pub struct StartTls {
+    /// The server takes no stanza without TLS (RFC 6120 5.3.1).
+    #[xml(flag)]
+    pub required: bool,
+}
+
+/// The SASL mechanisms that a server offers.
+#[derive(FromXml, Debug, Clone, Default)]
+#[xml(namespace = ns::SASL, name = "mechanisms", discard(text))]
+pub struct Mechanisms {
+    /// Their names (RFC 4422).
+    #[xml(extract(n = .., name = "mechanism", fields(text(type_ = String))))]
+    pub names: Vec<String>,
+}
+
+/// The channel bindings that a server knows (XEP-0440).
+#[derive(FromXml, Debug, Clone, Default)]
+#[xml(namespace = ns::SASL_CHANNEL_BINDING, name = "sasl-channel-binding", discard(text))]
+pub struct ChannelBindings {
+    /// Their names, such as `tls-exporter`.
+    #[xml(extract(n = .., name = "channel-binding", fields(attribute(name = "type", type_ = String))))]
+    pub names: Vec<String>,
+}
+
+/// `<stream:error/>` (RFC 6120 4.9).
+#[derive(FromXml, Debug, Clone)]
+#[xml(namespace = ns::STREAM, name = "error", discard(text))]
+pub struct StreamError {
+    /// The condition, and what the server says about it.
+    #[xml(child(n = ..))]
+    pub said: Said,
+}
+
+/// A defined condition with its text, in the order in which the server sent them: stream errors and SASL failures alike.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The first defined condition's element name, such as `see-other-host`.
+    pub condition: Option<String>,
+    /// That element's own text: the other host of `see-other-host` (RFC 6120 4.9.3.19).
+    pub content: String,
+    /// The first `<text/>`: for the log.
+    pub text: Option<String>,
+}
+
+impl Said {
+    /// The condition's name, or what stands in for a missing one.
+    #[must_use]
+    pub fn condition(&self) -> &str {
+        self.condition.as_deref().unwrap_or("undefined-condition")
+    }
+}
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.condition())?;
+        match &self.text {
+            Some(text) if !text.is_empty() => write!(f, " ({text})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Extend<Word> for Said {
+    fn extend<I: IntoIterator<Item = Word>>(&mut self, words: I) {
+        for word in words {
+            match word {
+                Word::Text(text) => {
+                    self.text.get_or_insert(text);
+                }
+                Word::Condition { name, content } if self.condition.is_none() => {
+                    self.condition = Some(name);
+                    self.content = content;
+                }
+                Word::Condition { .. } | Word::Other => {}
+            }
+        }
+    }
+}
+
+impl IntoIterator for Said {
+    type Item = Word;
+    type IntoIter = std::vec::IntoIter<Word>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let text = self.text.map(Word::Text);
+        let condition = self.condition.map(|name| Word::Condition { name, content: self.content });
+        condition.into_iter().chain(text).collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// A child of a stream error or of a SASL failure.
+#[derive(Debug)]
+pub enum Word {
+    /// `<text/>`
+    Text(String),
+    /// A defined condition.
+    Condition {
+        /// The element's name.
+        name: String,
+        /// The element's text.
+        content: String,
+    },
+    /// Something of an application's own.
+    Other,
+}
+
+impl FromXml for Word {
+    type Builder = WordBuilder;
+
+    fn from_events(name: rxml::QName, _: rxml::AttrMap, _: &Context<'_>) -> Result<Self::Builder, FromEventsError> {
+        let (namespace, name) = name;
+        let defined = namespace == ns::STREAM_ERRORS || namespace == ns::SASL;
+        Ok(WordBuilder { name: defined.then(|| name.to_string()), text: TextOnly::default() })
+    }
+}
+
+/// Builds a [`Word`] from XML events.
+pub struct WordBuilder {
+    name: Option<String>,
+    text: TextOnly,
+}
+
+impl FromEventsBuilder for WordBuilder {
+    type Output = Word;
+
+    fn feed(&mut self, event: rxml::Event, _: &Context<'_>) -> Result<Option<Word>, Error> {
+        if !self.text.feed(event) {
+            return Ok(None);
+        }
+        let content = std::mem::take(&mut self.text.text);
+        Ok(Some(match self.name.take() {
+            None => Word::Other,
+            Some(name) if name == "text" => Word::Text(content),
+            Some(name) => Word::Condition { name, content },
+        }))
+    }
+}
+
+/// Collects the text of an element, skips its children and notes that there were some.
+#[derive(Debug, Default)]
+pub(super) struct TextOnly {
+    pub(super) text: String,
+    pub(super) had_children: bool,
+    depth: usize,
+}
+
+impl TextOnly {
+    /// Takes the next event; true at the element's end.
+    pub(super) fn feed(&mut self, event: rxml::Event) -> bool {
+        match event {
+            rxml::Event::StartElement(..) => {
+                self.had_children = true;
+                self.depth = self.depth.saturating_add(1);
+            }
+            rxml::Event::EndElement(..) if self.depth == 0 => return true,
+            rxml::Event::EndElement(..) => self.depth -= 1,
+            rxml::Event::Text(_, text) if self.depth == 0 => self.text.push_str(&text),
+            rxml::Event::Text(..) | rxml::Event::XmlDeclaration(..) => {}
+        }
+        false
+    }
+}

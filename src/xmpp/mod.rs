@@ -1,0 +1,18 @@
+//! XMPP: finding a server, logging in, reading and writing the stream.
+
+pub mod connect;
+pub mod incoming;
+pub mod keepalive;
+pub mod ns;
+pub mod outgoing;
+pub mod payload;
+pub mod resolve;
+pub mod retry;
+pub mod sasl;
+pub mod servers;
+pub mod session;
+pub mod stanza;
+pub mod stream_error;
+pub mod tls;
+pub mod transport;
+pub mod xml_stream;

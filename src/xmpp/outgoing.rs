@@ -1,0 +1,151 @@
+//! What xmppd sends.
+
+use xso::AsXml;
+
+use super::ns;
+
+/// `<starttls/>` (RFC 6120 5.4.2.1).
+#[derive(AsXml, Debug)]
+#[xml(namespace = ns::TLS, name = "starttls")]
+pub struct StartTls;
+
+/// `<auth/>` (RFC 6120 6.4.2). Never printed: it may hold the password.
+#[derive(AsXml)]
+#[xml(namespace = ns::SASL, name = "auth")]
+pub struct SaslAuth {
+    /// The mechanism's name.
+    #[xml(attribute)]
+    pub mechanism: String,
+    /// base64; `=` stands for an empty initial response.
+    #[xml(text)]
+    pub data: String,
+}
+
+/// `<response/>` (RFC 6120 6.4.3).
+#[derive(AsXml)]
+#[xml(namespace = ns::SASL, name = "response")]
+pub struct SaslResponse {
+    /// base64
+    #[xml(text)]
+    pub data: String,
+}
+
+/// The initial presence: available to be addressed, for nobody's messages (RFC 6121 4.7.2.3).
+#[derive(AsXml, Debug)]
+#[xml(namespace = ns::CLIENT, name = "presence")]
+pub struct Presence {
+    /// -128 to 127; a negative one never gets messages sent to the bare JID.
+    #[xml(extract(name = "priority", fields(text(type_ = i8))))]
+    pub priority: i8,
+}
+
+/// `<iq/>` of any kind that xmppd sends.
+#[derive(AsXml, Debug, Clone, PartialEq, Eq)]
+#[xml(namespace = ns::CLIENT, name = "iq")]
+pub struct Iq {
+    /// What it is.
+    #[xml(attribute(name = "type"))]
+    pub type_: &'static str,
+    /// The request's identifier; an answer repeats it.
+    #[xml(attribute)]
+    pub id: Option<String>,
+    /// The recipient; none = the account's own server.
+    #[xml(attribute)]
+    pub to: Option<String>,
+    /// The payload, if any.
+    #[xml(child(n = ..))]
+    pub payload: Vec<Payload>,
+}
+
+/// What an IQ of ours holds.
+#[derive(AsXml, Debug, Clone, PartialEq, Eq)]
+#[xml()]
+pub enum Payload {
+    /// A bind request (RFC 6120 7.6, 7.7).
+    #[xml(namespace = ns::BIND, name = "bind")]
+    Bind {
+        /// The resource that is asked for; none = the server chooses.
+        #[xml(extract(default, name = "resource", fields(text(type_ = String))))]
+        resource: Option<String>,
+    },
+    /// XEP-0199.
+    #[xml(namespace = ns::PING, name = "ping")]
+    Ping,
+    /// The answer to disco#info (XEP-0030 3.1).
+    #[xml(namespace = ns::DISCO_INFO, name = "query")]
+    DiscoInfo {
+        /// Who answers.
+        #[xml(child)]
+        identity: Identity,
+        /// Namespaces.
+        #[xml(extract(n = .., name = "feature", fields(attribute(name = "var", type_ = String))))]
+        features: Vec<String>,
+    },
+    /// A stanza error (RFC 6120 8.3).
+    #[xml(namespace = ns::CLIENT, name = "error")]
+    Error {
+        /// RFC 6120 8.3.2
+        #[xml(attribute(name = "type"))]
+        type_: &'static str,
+        /// The number of old (XEP-0086) that deployed ACSs read.
+        #[xml(attribute)]
+        code: Option<u16>,
+        /// Always the first child.
+        #[xml(child)]
+        condition: Condition,
+    },
+}
+
+/// A disco#info identity (XEP-0030 3.1).
+#[derive(AsXml, Debug, Clone, PartialEq, Eq)]
+#[xml(namespace = ns::DISCO_INFO, name = "identity")]
+pub struct Identity {
+    /// Category.
+    #[xml(attribute)]
+    pub category: &'static str,
+    /// Type within the category.
+    #[xml(attribute(name = "type"))]
+    pub type_: &'static str,
+    /// For people.
+    #[xml(attribute)]
+    pub name: &'static str,
+}
+
+/// The stanza error conditions that xmppd uses (RFC 6120 8.3.3).
+#[derive(AsXml, Debug, Clone, Copy, PartialEq, Eq)]
+#[xml(namespace = ns::STANZA_ERRORS)]
+pub enum Condition {
+    /// 8.3.3.1
+    #[xml(name = "bad-request")]
+    BadRequest,
+    /// 8.3.3.11
+    #[xml(name = "not-authorized")]
+    NotAuthorized,
+    /// 8.3.3.19
+    #[xml(name = "service-unavailable")]
+    ServiceUnavailable,
+}
+
+/// A stream error of ours, sent before the stream is closed (RFC 6120 4.9.1).
+#[derive(AsXml, Debug)]
+#[xml(namespace = ns::STREAM, name = "error")]
+pub struct StreamError {
+    /// Why.
+    #[xml(child)]
+    pub condition: StreamCondition,
+}
+
+/// The stream error conditions that xmppd uses (RFC 6120 4.9.3).
+#[derive(AsXml, Debug, Clone, Copy, PartialEq, Eq)]
+#[xml(namespace = ns::STREAM_ERRORS)]
+pub enum StreamCondition {
+    /// The server does not answer (4.9.3.4).
+    #[xml(name = "connection-timeout")]
+    ConnectionTimeout,
+    /// Not XML (4.9.3.13).
+    #[xml(name = "not-well-formed")]
+    NotWellFormed,
+    /// An element that is too large (4.9.3.14).
+    #[xml(name = "policy-violation")]
+    PolicyViolation,
+}

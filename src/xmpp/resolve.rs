@@ -1,0 +1,179 @@
+//! Looking servers up (RFC 6120 3.2, RFC 2782, XEP-0368).
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use futures_util::future::join;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::ResolveHosts;
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::RData;
+use hickory_resolver::system_conf::parse_resolv_conf;
+
+use super::servers::{Address, Security, Target, alternate, order};
+
+/// Why there is no list of servers.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// The resolver's configuration is of no use: the WAN is not up yet.
+    #[error("no resolver in {path}: {reason}")]
+    NoResolver {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A lookup failed. That is not the same as "there is no such record".
+    #[error("DNS lookup of {name} failed: {reason}")]
+    Failed {
+        /// What was asked for.
+        name: String,
+        /// Timeout, SERVFAIL and the like.
+        reason: String,
+    },
+    /// The domain says by SRV that it has no XMPP service (RFC 2782: target `.`).
+    #[error("{0} offers no XMPP service (its SRV record says so)")]
+    NoService(String),
+    /// No address for any of the servers.
+    #[error("{0} has no address")]
+    NoAddress(String),
+}
+
+/// What is looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
+    /// The SRV records of this domain, or the domain itself where there are none.
+    Srv {
+        /// A-labels, or an IP address.
+        domain: String,
+        /// Without TLS the direct TLS service is of no use.
+        use_tls: bool,
+    },
+    /// These hosts.
+    Targets(Vec<Target>),
+}
+
+/// Looks the query up and returns the flat list of addresses in the order in which they are tried. The resolver's
+/// configuration is read anew each time: the WAN may have changed.
+///
+/// # Errors
+/// [`ResolveError`]; there is at least one address otherwise.
+pub async fn resolve(query: Query, resolv_conf: &Path) -> Result<Vec<Address>, ResolveError> {
+    let mut names = Names { resolv_conf, resolver: None };
+    let (targets, wanted) = match query {
+        Query::Srv { domain, use_tls } => (names.srv(&domain, use_tls).await?, domain),
+        Query::Targets(targets) => {
+            let wanted = targets.iter().map(|target| target.host.as_str()).collect::<Vec<_>>().join(", ");
+            (targets, wanted)
+        }
+    };
+    let targets = order(targets, &mut rand::rng());
+    let mut list = Vec::new();
+    let mut failure = None;
+    for target in targets {
+        match names.addresses(&target.host).await {
+            Ok(addresses) => list.extend(alternate(&addresses).into_iter().map(|ip| Address {
+                socket: (ip, target.port).into(),
+                host: target.host.clone(),
+                security: target.security,
+            })),
+            Err(error) => failure = Some(error),
+        }
+    }
+    // One name that can't be looked up does not take the others with it.
+    if list.is_empty() { Err(failure.unwrap_or(ResolveError::NoAddress(wanted))) } else { Ok(list) }
+}
+
+struct Names<'a> {
+    resolv_conf: &'a Path,
+    resolver: Option<TokioResolver>,
+}
+
+impl Names<'_> {
+    /// The resolver, made when the first name needs it: addresses need none.
+    async fn resolver(&mut self) -> Result<&TokioResolver, ResolveError> {
+        if self.resolver.is_none() {
+            let unusable =
+                |reason: String| ResolveError::NoResolver { path: self.resolv_conf.display().to_string(), reason };
+            let text = tokio::fs::read(self.resolv_conf).await.map_err(|error| unusable(error.to_string()))?;
+            let (config, mut options) = parse_resolv_conf(text).map_err(|error| unusable(error.to_string()))?;
+            options.use_hosts_file = ResolveHosts::Always;
+            let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+            *builder.options_mut() = options;
+            self.resolver = Some(builder.build().map_err(|error| unusable(error.to_string()))?);
+        }
+        self.resolver.as_ref().ok_or_else(|| ResolveError::NoResolver {
+            path: self.resolv_conf.display().to_string(),
+            reason: "not made".to_owned(),
+        })
+    }
+
+    async fn srv(&mut self, domain: &str, use_tls: bool) -> Result<Vec<Target>, ResolveError> {
+        let bare = domain.trim_start_matches('[').trim_end_matches(']');
+        if bare.parse::<IpAddr>().is_ok() {
+            return Ok(vec![Target::domain(bare)]);
+        }
+        let resolver = self.resolver().await?;
+        let starttls = service(resolver, "_xmpp-client._tcp", domain, Security::StartTls);
+        let direct = async {
+            if use_tls { service(resolver, "_xmpps-client._tcp", domain, Security::DirectTls).await } else { Ok(None) }
+        };
+        let (starttls, direct) = join(starttls, direct).await;
+        let (starttls, direct) = (starttls?, direct?);
+        if starttls.is_none() && direct.is_none() {
+            return Ok(vec![Target::domain(domain)]);
+        }
+        let targets: Vec<Target> = direct.into_iter().chain(starttls).flatten().collect();
+        if targets.is_empty() { Err(ResolveError::NoService(domain.to_owned())) } else { Ok(targets) }
+    }
+
+    async fn addresses(&mut self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = bare.parse() {
+            return Ok(vec![address]);
+        }
+        let ascii = idna::domain_to_ascii(host).map_err(|_| ResolveError::NoAddress(host.to_owned()))?;
+        match self.resolver().await?.lookup_ip(ascii.as_str()).await {
+            Ok(found) => Ok(found.iter().collect()),
+            Err(error) if error.is_no_records_found() => Err(ResolveError::NoAddress(host.to_owned())),
+            Err(error) => Err(failed(host, &error)),
+        }
+    }
+}
+
+/// One service's SRV records: none where there is no such record, an empty list where the target is `.`.
+async fn service(
+    resolver: &TokioResolver,
+    service: &str,
+    domain: &str,
+    security: Security,
+) -> Result<Option<Vec<Target>>, ResolveError> {
+    let ascii = idna::domain_to_ascii(domain).map_err(|_| ResolveError::NoAddress(domain.to_owned()))?;
+    let name = format!("{service}.{}.", ascii.trim_end_matches('.'));
+    let answer = match resolver.srv_lookup(name.as_str()).await {
+        Ok(answer) => answer,
+        Err(error) if error.is_no_records_found() => return Ok(None),
+        Err(error) => return Err(failed(&name, &error)),
+    };
+    let mut any = false;
+    let mut targets = Vec::new();
+    for record in answer.answers() {
+        let RData::SRV(srv) = &record.data else { continue };
+        any = true;
+        if !srv.target.is_root() {
+            targets.push(Target {
+                host: srv.target.to_ascii(),
+                port: srv.port,
+                security,
+                priority: srv.priority,
+                weight: Some(srv.weight),
+            });
+        }
+    }
+    Ok(any.then_some(targets))
+}
+
+fn failed(name: &str, error: &NetError) -> ResolveError {
+    ResolveError::Failed { name: name.to_owned(), reason: error.to_string() }
+}

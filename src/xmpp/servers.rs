@@ -1,0 +1,209 @@
+//! In which order servers are tried (RFC 2782, RFC 6120 3.2, XEP-0368, TR-181 `ServerConnectAlgorithm`). Pure: what was
+//! looked up goes in, the list comes out.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use rand::Rng;
+
+use crate::config::model::Server;
+
+/// The port of the STARTTLS service where nothing else names one (RFC 6120 3.2.2).
+pub const CLIENT_PORT: u16 = 5222;
+
+/// How TLS begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// With STARTTLS, or not at all (RFC 6120 5).
+    StartTls,
+    /// At once (XEP-0368).
+    DirectTls,
+}
+
+/// A host that may hold the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// A host name (A-labels) or an IP address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// How TLS begins there.
+    pub security: Security,
+    /// Lowest first.
+    pub priority: u16,
+    /// The share within the priority; none = in the order given.
+    pub weight: Option<u16>,
+}
+
+impl Target {
+    /// The domain itself, where no SRV record says otherwise (RFC 6120 3.2.2).
+    #[must_use]
+    pub fn domain(host: &str) -> Self {
+        Self { host: host.to_owned(), port: CLIENT_PORT, security: Security::StartTls, priority: 0, weight: None }
+    }
+
+    /// The enabled rows of a server table, by `con_srv_inst`.
+    #[must_use]
+    pub fn table(rows: &[Server]) -> Vec<Self> {
+        let mut rows: Vec<&Server> = rows.iter().filter(|row| row.enable).collect();
+        rows.sort_by_key(|row| row.instance);
+        rows.iter()
+            .filter_map(|row| {
+                Some(Self {
+                    host: row.address.clone()?,
+                    port: row.port,
+                    security: Security::StartTls,
+                    priority: row.priority,
+                    weight: row.weight,
+                })
+            })
+            .collect()
+    }
+}
+
+/// One address to connect to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Where.
+    pub socket: SocketAddr,
+    /// The name that led there, for the log.
+    pub host: String,
+    /// How TLS begins there.
+    pub security: Security,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.parse::<IpAddr>().is_ok() {
+            write!(f, "{}", self.socket)
+        } else {
+            write!(f, "{} ({})", self.host, self.socket)
+        }
+    }
+}
+
+/// Orders targets by priority, and within one priority by weight as RFC 2782 draws it. Where no target of a priority has
+/// a weight, their order stays; where some have one, the others weigh nothing.
+#[must_use]
+pub fn order(mut targets: Vec<Target>, rng: &mut impl Rng) -> Vec<Target> {
+    targets.sort_by_key(|target| target.priority);
+    let mut ordered = Vec::with_capacity(targets.len());
+    while let Some(priority) = targets.first().map(|target| target.priority) {
+        let end = targets.iter().position(|target| target.priority != priority).unwrap_or(targets.len());
+        let group: Vec<Target> = targets.drain(..end).collect();
+        if group.iter().all(|target| target.weight.is_none()) {
+            ordered.extend(group);
+        } else {
+            draw_by_weight(group, rng, &mut ordered);
+        }
+    }
+    ordered
+}
+
+fn draw_by_weight(mut group: Vec<Target>, rng: &mut impl Rng, ordered: &mut Vec<Target>) {
+    let weight = |target: &Target| u32::from(target.weight.unwrap_or(0));
+    // RFC 2782: those of weight 0 stand first, which gives them a very small chance of being chosen.
+    group.sort_by_key(|target| weight(target) != 0);
+    while !group.is_empty() {
+        let sum: u32 = group.iter().map(weight).sum();
+        let drawn = rng.random_range(0..=sum);
+        let mut running = 0;
+        let chosen = group
+            .iter()
+            .position(|target| {
+                running += weight(target);
+                running >= drawn
+            })
+            .unwrap_or(0);
+        ordered.push(group.remove(chosen));
+    }
+}
+
+/// The addresses of one target: the families alternate, beginning with that of the first one.
+#[must_use]
+pub fn alternate(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let Some(first) = addresses.first() else { return Vec::new() };
+    let (same, other): (Vec<IpAddr>, Vec<IpAddr>) =
+        addresses.iter().partition(|address| address.is_ipv4() == first.is_ipv4());
+    let mut other = other.into_iter();
+    let mut out = Vec::with_capacity(addresses.len());
+    for address in same {
+        out.push(address);
+        out.extend(other.next());
+    }
+    out.extend(other);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    fn target(host: &str, priority: u16, weight: Option<u16>) -> Target {
+        Target { priority, weight, ..Target::domain(host) }
+    }
+
+    fn hosts(targets: &[Target]) -> Vec<&str> {
+        targets.iter().map(|target| target.host.as_str()).collect()
+    }
+
+    #[test]
+    fn lower_priorities_come_first() {
+        let rng = &mut StdRng::seed_from_u64(1);
+        let ordered = order(vec![target("c", 20, Some(1)), target("a", 0, Some(0)), target("b", 10, None)], rng);
+        assert_eq!(hosts(&ordered), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn without_weights_the_order_stays() {
+        let rng = &mut StdRng::seed_from_u64(1);
+        let ordered = order(vec![target("3", 0, None), target("1", 0, None), target("2", 0, None)], rng);
+        assert_eq!(hosts(&ordered), ["3", "1", "2"]);
+    }
+
+    #[test]
+    fn weights_are_shares_of_the_first_place() {
+        let rng = &mut StdRng::seed_from_u64(1);
+        let mut first: HashMap<String, u32> = HashMap::new();
+        for _ in 0..10_000 {
+            let group = vec![target("heavy", 0, Some(300)), target("light", 0, Some(100)), target("nil", 0, Some(0))];
+            let ordered = order(group, rng);
+            assert_eq!(ordered.len(), 3);
+            *first.entry(ordered[0].host.clone()).or_default() += 1;
+        }
+        assert!((7_200..7_800).contains(&first["heavy"]), "{first:?}");
+        assert!((2_200..2_800).contains(&first["light"]), "{first:?}");
+        assert!((1..100).contains(&first["nil"]), "{first:?}");
+    }
+
+    #[test]
+    fn only_enabled_rows_of_the_table_count_by_instance() {
+        let row = |instance, enable, address: &str| Server {
+            instance,
+            enable,
+            alias: String::new(),
+            address: Some(address.to_owned()),
+            port: 5000,
+            priority: 0,
+            weight: None,
+        };
+        let table = Target::table(&[row(3, true, "c"), row(1, true, "a"), row(2, false, "b")]);
+        assert_eq!(hosts(&table), ["a", "c"]);
+        assert!(table.iter().all(|target| target.port == 5000));
+    }
+
+    #[test]
+    fn families_alternate_from_the_first_one() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let list = [ip("::1"), ip("::2"), ip("10.0.0.1"), ip("10.0.0.2"), ip("10.0.0.3")];
+        let expected = [ip("::1"), ip("10.0.0.1"), ip("::2"), ip("10.0.0.2"), ip("10.0.0.3")];
+        assert_eq!(alternate(&list), expected);
+        assert_eq!(alternate(&[ip("10.0.0.1"), ip("::1")]), [ip("10.0.0.1"), ip("::1")]);
+        assert!(alternate(&[]).is_empty());
+    }
+}

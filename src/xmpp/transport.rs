@@ -1,0 +1,109 @@
+//! The connection under an XML stream: TCP, with or without TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::ProtocolVersion;
+use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+/// How long sent bytes may stay unacknowledged before the system gives the connection up: backs the keepalive up where a
+/// request is being written into a dead link.
+const USER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// RFC 9266 4.2: the label of the `tls-exporter` channel binding.
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+
+/// TCP, or TLS over TCP.
+#[derive(Debug)]
+pub enum Transport {
+    /// No TLS.
+    Plain(TcpStream),
+    /// TLS.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// What an XML stream runs over.
+pub type Buffered = BufReader<Transport>;
+
+impl Transport {
+    /// Opens a TCP connection.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn connect(to: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(to).await?;
+        // A reply is one write and shall leave at once.
+        stream.set_nodelay(true)?;
+        let millis = u32::try_from(USER_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+        rustix::net::sockopt::set_tcp_user_timeout(&stream, millis)?;
+        Ok(Self::Plain(stream))
+    }
+
+    /// Whether TLS is on.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// The `tls-exporter` channel binding (RFC 9266): with TLS 1.3 alone, where it is unique by itself.
+    #[must_use]
+    pub fn channel_binding(&self) -> Option<Vec<u8>> {
+        let Self::Tls(stream) = self else { return None };
+        let connection = stream.get_ref().1;
+        if connection.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            return None;
+        }
+        connection.export_keying_material(vec![0; 32], EXPORTER_LABEL, Some(b"")).ok()
+    }
+
+    /// For the log: TLS version, cipher suite, and whether a session was resumed.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let Self::Tls(stream) = self else { return "no TLS".to_owned() };
+        let connection = stream.get_ref().1;
+        let version = match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+            _ => "TLS",
+        };
+        let resumed = matches!(connection.handshake_kind(), Some(rustls::HandshakeKind::Resumed));
+        if resumed { format!("{version}, session resumed") } else { version.to_owned() }
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

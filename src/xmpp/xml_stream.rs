@@ -1,0 +1,375 @@
+//! An XML stream (RFC 6120 4) over anything that can be read and written, driven from one task.
+//!
+//! Reading and writing go on side by side: [`XmlStream::next`] writes what is queued while it waits for the next
+//! element, so that a server that waits for us to read cannot block us in a write. An element is queued as a whole and
+//! leaves in one write.
+//!
+//! The parser is rxml, as in tokio-xmpp, but with a token limit of our own: tokio-xmpp's `XmlStream` fixes it at 8 KiB,
+//! and then one attribute of 9 KiB in a stranger's message ends the stream.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::Instant;
+use xso::error::FromEventsError;
+use xso::exports::rxml::{
+    self, AttrMap, Event, Namespace, Parse, WithOptions,
+    writer::{Encoder, SimpleNamespaces, TrackNamespace},
+    xml_ncname,
+};
+use xso::{AsXml, Context, FromEventsBuilder, FromXml};
+
+use super::incoming::{Element, ElementBuilder};
+use super::ns;
+
+/// The largest element that is read. Servers let stanzas of 256 KiB through; four times that is room for all of them, and
+/// little enough for a device with 64 MiB.
+pub const MAX_ELEMENT: usize = 1024 * 1024;
+
+/// The longest attribute value or name: as long as the largest stanza that servers let through, so that none of those ends
+/// the stream.
+const MAX_TOKEN: usize = 256 * 1024;
+
+/// The most that waits to be written. More means that the server no longer reads what it asks us to answer.
+const MAX_QUEUED: usize = 1024 * 1024;
+
+/// What came in.
+#[derive(Debug)]
+pub enum Received {
+    /// The server's stream header, with the attributes that matter.
+    Header {
+        /// The stream's id.
+        id: Option<String>,
+        /// Who the server says it is.
+        from: Option<String>,
+    },
+    /// A whole element.
+    Element(Box<Element>),
+    /// `</stream:stream>`: the server has closed the stream.
+    Footer,
+}
+
+/// Why nothing more can be read from, or written to, a stream.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamFault {
+    /// The connection failed.
+    #[error("{0}")]
+    Io(io::Error),
+    /// The connection ended without `</stream:stream>`.
+    #[error("the server closed the connection")]
+    Closed,
+    /// What came is not XML as RFC 6120 11 allows it.
+    #[error("the server sent something that is not XML ({0})")]
+    NotXml(String),
+    /// What came is XML but not a stream.
+    #[error("the server does not speak XMPP (its stream begins with <{0}/>)")]
+    NotXmpp(String),
+    /// An element of more than [`MAX_ELEMENT`] bytes.
+    #[error("the server sent an element of more than {MAX_ELEMENT} bytes")]
+    TooLarge,
+    /// No sign of life, though one was asked for.
+    #[error("no sign of life from the server for {0} s")]
+    Silent(u64),
+    /// The server has stopped reading.
+    #[error("the server does not read what is sent to it")]
+    NotRead,
+}
+
+enum Reading {
+    /// Before the server's header.
+    Header,
+    /// Between two elements.
+    Between,
+    /// Within one.
+    Element(Box<ElementBuilder>),
+    /// After the footer.
+    Ended,
+}
+
+/// An XML stream.
+pub struct XmlStream<Io> {
+    io: Io,
+    parser: rxml::Parser,
+    reading: Reading,
+    /// Bytes of the element that is being read.
+    element_bytes: usize,
+    writer: Encoder<SimpleNamespaces>,
+    queued: BytesMut,
+    heard: Rc<Cell<Instant>>,
+}
+
+fn new_parser() -> rxml::Parser {
+    let mut options = rxml::Options::default();
+    options.max_token_length = MAX_TOKEN;
+    rxml::Parser::with_options(options)
+}
+
+fn new_writer() -> Encoder<SimpleNamespaces> {
+    let mut writer = Encoder::new();
+    writer.ns_tracker_mut().declare_fixed(Some(xml_ncname!("stream")), ns::STREAM.into());
+    writer.ns_tracker_mut().declare_fixed(None, ns::CLIENT.into());
+    writer
+}
+
+impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
+    /// A stream over `io` on which nothing has been said yet.
+    pub fn new(io: Io) -> Self {
+        Self {
+            io,
+            parser: new_parser(),
+            reading: Reading::Header,
+            element_bytes: 0,
+            writer: new_writer(),
+            queued: BytesMut::new(),
+            heard: Rc::new(Cell::new(Instant::now())),
+        }
+    }
+
+    /// The connection under the stream.
+    pub fn io(&self) -> &Io {
+        &self.io
+    }
+
+    /// When the last byte came in; the cell goes on being kept up to date while somebody else drives the stream.
+    pub fn heard(&self) -> Rc<Cell<Instant>> {
+        Rc::clone(&self.heard)
+    }
+
+    /// Ends the XML, keeps the connection: for STARTTLS.
+    pub fn into_io(self) -> Io {
+        self.io
+    }
+
+    /// Forgets the XML so far and opens a new stream on the same connection (RFC 6120 4.3.3): after SASL.
+    ///
+    /// # Errors
+    /// Writing fails only in the encoder.
+    pub fn restart(&mut self, to: &str) -> Result<(), StreamFault> {
+        self.parser = new_parser();
+        self.writer = new_writer();
+        self.reading = Reading::Header;
+        self.element_bytes = 0;
+        self.open(to)
+    }
+
+    /// Queues our stream header (RFC 6120 4.7).
+    ///
+    /// # Errors
+    /// Only if `to` holds characters that XML cannot hold.
+    pub fn open(&mut self, to: &str) -> Result<(), StreamFault> {
+        use rxml::Item;
+        let stream = xml_ncname!("stream");
+        for item in [
+            Item::XmlDeclaration(rxml::XmlVersion::V1_0),
+            Item::ElementHeadStart(Namespace::from(ns::STREAM), stream),
+            Item::Attribute(Namespace::NONE, xml_ncname!("to"), to),
+            Item::Attribute(Namespace::NONE, xml_ncname!("version"), "1.0"),
+            Item::Attribute(Namespace::XML, xml_ncname!("lang"), "en"),
+            Item::ElementHeadEnd,
+        ] {
+            self.encode(item)?;
+        }
+        Ok(())
+    }
+
+    fn encode(&mut self, item: rxml::Item<'_>) -> Result<(), StreamFault> {
+        self.writer.encode_into_bytes(item, &mut self.queued).map_err(unwritable)
+    }
+
+    /// Queues one element. It is written by the next call of [`next`](Self::next) or [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// [`StreamFault::NotRead`] when too much is queued. An element that XML cannot hold is an error too, and leaves
+    /// nothing behind in the queue.
+    pub fn queue(&mut self, element: &impl AsXml) -> Result<(), StreamFault> {
+        if self.queued.len() > MAX_QUEUED {
+            return Err(StreamFault::NotRead);
+        }
+        let before = self.queued.len();
+        let result = element.as_xml_iter().map_err(unwritable).and_then(|items| {
+            for item in items {
+                self.encode(item.map_err(unwritable)?.as_rxml_item())?;
+            }
+            Ok(())
+        });
+        if result.is_err() {
+            self.queued.truncate(before);
+        }
+        result
+    }
+
+    /// Queues `</stream:stream>`.
+    pub fn close(&mut self) {
+        // The footer is the one thing that is written without the encoder: it must go out whatever state that is in.
+        self.queued.extend_from_slice(b"</stream:stream>");
+    }
+
+    /// Writes all that is queued.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub async fn flush(&mut self) -> Result<(), StreamFault> {
+        poll_fn(|cx| self.poll_write(cx)).await.map_err(StreamFault::Io)
+    }
+
+    /// Ends the connection's sending side (TLS `close_notify`, TCP FIN).
+    pub async fn shutdown(&mut self) -> io::Result<()> {
+        self.io.shutdown().await
+    }
+
+    /// Reads the next thing, and writes what is queued meanwhile. Cancelling loses nothing.
+    ///
+    /// # Errors
+    /// After an error the stream is of no more use.
+    pub async fn next(&mut self) -> Result<Received, StreamFault> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_write(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        while !self.queued.is_empty() {
+            let written = ready!(Pin::new(&mut self.io).poll_write(cx, &self.queued))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.queued.advance(written);
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Received, StreamFault>> {
+        // A failed write is not reported before everything that came in has been read: the server may have said why.
+        let written = self.poll_write(cx);
+        match self.poll_read(cx) {
+            Poll::Ready(received) => Poll::Ready(received),
+            Poll::Pending => match written {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(StreamFault::Io(error))),
+                _ => Poll::Pending,
+            },
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Received, StreamFault>> {
+        loop {
+            // Text that is awaited whole is kept together; between elements white space must not pile up.
+            self.parser.set_text_buffering(matches!(self.reading, Reading::Element(_)));
+            match ready!(self.poll_event(cx)) {
+                Ok(Some(event)) => {
+                    if let Some(received) = self.take(event)? {
+                        return Poll::Ready(Ok(received));
+                    }
+                }
+                Ok(None) => return Poll::Ready(Err(StreamFault::Closed)),
+                Err(fault) => return Poll::Ready(Err(fault)),
+            }
+        }
+    }
+
+    fn poll_event(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Option<Event>, StreamFault>> {
+        loop {
+            let buffer = match Pin::new(&mut self.io).poll_fill_buf(cx) {
+                Poll::Ready(Ok(buffer)) => buffer,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(StreamFault::Io(error))),
+                Poll::Pending => {
+                    // The parser may still hold an event that needs no further byte.
+                    return match self.parser.parse(&mut &[][..], false) {
+                        Ok(event) => Poll::Ready(Ok(event)),
+                        Err(rxml::error::EndOrError::NeedMoreData) => Poll::Pending,
+                        Err(rxml::error::EndOrError::Error(error)) => Poll::Ready(Err(not_xml(&error))),
+                    };
+                }
+            };
+            let at_end = buffer.is_empty();
+            if at_end {
+                return Poll::Ready(Ok(None));
+            }
+            let mut rest = buffer;
+            let before = rest.len();
+            let parsed = self.parser.parse(&mut rest, false);
+            let consumed = before - rest.len();
+            Pin::new(&mut self.io).consume(consumed);
+            self.heard.set(Instant::now());
+            self.element_bytes = self.element_bytes.saturating_add(consumed);
+            match parsed {
+                Ok(event) => return Poll::Ready(Ok(event)),
+                Err(rxml::error::EndOrError::NeedMoreData) => {}
+                Err(rxml::error::EndOrError::Error(error)) => return Poll::Ready(Err(not_xml(&error))),
+            }
+            if self.element_bytes > MAX_ELEMENT {
+                return Poll::Ready(Err(StreamFault::TooLarge));
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) -> Result<Option<Received>, StreamFault> {
+        if self.element_bytes > MAX_ELEMENT {
+            return Err(StreamFault::TooLarge);
+        }
+        match (&mut self.reading, event) {
+            (_, Event::XmlDeclaration(..)) => Ok(None),
+            (Reading::Header, Event::StartElement(_, (namespace, name), attributes)) => {
+                if namespace != ns::STREAM || name != "stream" {
+                    return Err(StreamFault::NotXmpp(name.to_string()));
+                }
+                self.between();
+                Ok(Some(header(attributes)))
+            }
+            (Reading::Between, Event::StartElement(_, name, attributes)) => {
+                let builder = Element::from_events(name, attributes, &Context::empty()).map_err(impossible)?;
+                self.reading = Reading::Element(Box::new(builder));
+                Ok(None)
+            }
+            (Reading::Element(builder), event) => match builder.feed(event, &Context::empty()) {
+                Ok(None) => Ok(None),
+                Ok(Some(element)) => {
+                    self.between();
+                    Ok(Some(Received::Element(Box::new(element))))
+                }
+                Err(error) => Err(StreamFault::NotXml(error.to_string())),
+            },
+            (Reading::Between, Event::EndElement(_)) => {
+                self.reading = Reading::Ended;
+                Ok(Some(Received::Footer))
+            }
+            (Reading::Header | Reading::Between, Event::Text(_, text)) => {
+                self.element_bytes = 0;
+                if text.bytes().all(|byte| b" \t\r\n".contains(&byte)) {
+                    Ok(None)
+                } else {
+                    Err(StreamFault::NotXml("text between elements".to_owned()))
+                }
+            }
+            (Reading::Header, Event::EndElement(_)) | (Reading::Ended, _) => Err(StreamFault::Closed),
+        }
+    }
+
+    fn between(&mut self) {
+        self.reading = Reading::Between;
+        self.element_bytes = 0;
+        // What one large element needed is given back.
+        self.parser.release_temporaries();
+    }
+}
+
+fn header(mut attributes: AttrMap) -> Received {
+    let mut attribute = |name| attributes.remove(Namespace::none(), name);
+    Received::Header { id: attribute("id"), from: attribute("from") }
+}
+
+fn not_xml(error: &rxml::Error) -> StreamFault {
+    StreamFault::NotXml(error.to_string())
+}
+
+fn unwritable(error: impl std::fmt::Display) -> StreamFault {
+    StreamFault::Io(io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))
+}
+
+/// [`Element`] takes every name; this arm exists for the type alone.
+fn impossible(_: FromEventsError) -> StreamFault {
+    StreamFault::NotXml("an element that cannot be begun".to_owned())
+}
