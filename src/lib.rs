@@ -3,6 +3,8 @@
 pub mod actors;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "connreq")]
+pub mod connreq;
 pub mod cwmp;
 pub mod logging;
 pub mod status;

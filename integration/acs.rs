@@ -1,0 +1,243 @@
+//! The ACS's side by itself: the `connreq` program and its library against a real server.
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use xmpp::parsers::iq::Iq;
+use xmpp::parsers::ping::Ping;
+use xmppd::connreq::tls::Trust;
+use xmppd::connreq::{Answer, Credentials, LoginError, Lost, Requester, Silence};
+
+use crate::harness::prosody::PASSWORD;
+use crate::harness::{LIMIT, Prosody, process};
+
+fn credentials() -> Credentials {
+    Credentials::new("cpe-user", "cpe-secret")
+}
+
+/// Runs `connreq` as `acs@a.test` with this password; gives its exit code and its outputs.
+async fn connreq(prosody: &Prosody, password: &str, arguments: &[&str]) -> (i32, String, String) {
+    let child = process::command(env!("CARGO_BIN_EXE_connreq"))
+        .args([
+            "--jid",
+            "acs@a.test",
+            "--server",
+            &format!("localhost:{}", prosody.port()),
+            "--ca",
+        ])
+        .arg(prosody.ca().pem())
+        .args(["--connreq-user", "cpe-user"])
+        .args(arguments)
+        .env("CONNREQ_PASSWORD", password)
+        .env("CONNREQ_SECRET", "cpe-secret")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output());
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = output.await.unwrap().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        status.code().expect("an exit code"),
+        text(stdout),
+        text(stderr),
+    )
+}
+
+#[tokio::test]
+async fn a_request_is_written_as_the_schema_has_it_and_its_result_told() {
+    let prosody = Prosody::start(&["a.test", "b.test"]).await;
+    let mut cpe = prosody.wire("cpe@b.test/wan").await;
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    let to = cpe.jid().parse().unwrap();
+    let secret = credentials();
+    let (answer, request) = tokio::join!(acs.request(&to, &secret, LIMIT), cpe.accept());
+    assert!(
+        matches!(answer, Answer::Result { rtt } if rtt < LIMIT),
+        "{answer:?}"
+    );
+    for part in [
+        " type='get'",
+        " from='acs@a.test/r'",
+        " to='cpe@b.test/wan'",
+        "<connectionRequest xmlns='urn:broadband-forum-org:cwmp:xmppConnReq-1-0'>\
+         <username>cpe-user</username><password>cpe-secret</password></connectionRequest>",
+    ] {
+        assert!(request.contains(part), "no {part} in {request}");
+    }
+    acs.close().await;
+}
+
+#[tokio::test]
+async fn an_answer_of_somebody_else_or_to_something_else_does_not_count() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let mut cpe = prosody.wire("cpe@a.test/wan").await;
+    let mut other = prosody.wire("other@a.test/x").await;
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    let to = cpe.jid().parse().unwrap();
+    let secret = credentials();
+    let (answer, ()) = tokio::join!(acs.request(&to, &secret, Duration::from_secs(2)), async {
+        let request = cpe.expect("<connectionRequest").await;
+        let id = crate::harness::wire::attribute(&request, "id");
+        other
+            .send(&format!("<iq type='result' id='{id}' to='acs@a.test/r'/>"))
+            .await;
+        cpe.send("<iq type='result' id='x' to='acs@a.test/r'/>")
+            .await;
+    });
+    assert_eq!(answer, Answer::None(Silence::TimedOut));
+    // The server did deliver them: the session is alive, and what was sent before this answer has arrived before it.
+    let ping = Iq::from_get("", Ping);
+    assert!(matches!(
+        acs.ask(ping, LIMIT).await,
+        Ok(Some(Iq::Result { .. }))
+    ));
+}
+
+#[tokio::test]
+async fn the_server_is_asked_and_answers() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let mut acs = prosody.requester("acs@a.test").await;
+    let ping = Iq::from_get("", Ping).with_to("a.test".parse().unwrap());
+    assert!(matches!(
+        acs.ask(ping, LIMIT).await,
+        Ok(Some(Iq::Result { .. }))
+    ));
+}
+
+#[tokio::test]
+async fn what_arrives_unasked_can_be_seen() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    let mut other = prosody.wire("other@a.test/x").await;
+    other
+        .send("<message to='acs@a.test/r' type='chat'><body>hello</body></message>")
+        .await;
+    loop {
+        // Its own presence comes first.
+        let stanza = acs.incoming(LIMIT).await.unwrap().expect("the message");
+        if let xmpp::parsers::stanza::Stanza::Message(message) = stanza {
+            assert_eq!(message.from.unwrap().to_string(), "other@a.test/x");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn connreq_ends_with_0_on_a_result() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    prosody.account("acs@a.test");
+    let mut cpe = prosody.wire("cpe@a.test/wan").await;
+    let ((code, stdout, stderr), _) = tokio::join!(
+        connreq(&prosody, PASSWORD, &["cpe@a.test/wan"]),
+        cpe.accept()
+    );
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(
+        stdout.starts_with("result from cpe@a.test/wan in "),
+        "{stdout}"
+    );
+    // It leaves its server as one should.
+    let acs = prosody
+        .events()
+        .into_iter()
+        .rfind(|event| event.jid.starts_with("acs@"))
+        .unwrap();
+    let end = prosody.wait_gone(&acs.jid, LIMIT).await;
+    assert_eq!(end, Some(crate::harness::End::ByClient));
+}
+
+#[tokio::test]
+async fn connreq_ends_with_1_when_the_cpe_is_offline() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    prosody.account("acs@a.test");
+    prosody.account("cpe@a.test");
+    let (code, stdout, stderr) = connreq(&prosody, PASSWORD, &["cpe@a.test/wan"]).await;
+    assert_eq!((code, stderr.as_str()), (1, ""));
+    assert!(
+        stdout.starts_with("error service-unavailable from cpe@a.test/wan in "),
+        "{stdout}"
+    );
+}
+
+#[tokio::test]
+async fn connreq_ends_with_2_when_the_password_is_wrong_and_does_not_print_it() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    prosody.account("acs@a.test");
+    let (code, stdout, stderr) = connreq(&prosody, "anotherword", &["cpe@a.test/wan"]).await;
+    assert_eq!((code, stdout.as_str()), (2, ""));
+    assert!(
+        stderr.contains("cannot log in as acs@a.test: the server refused the login"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("NotAuthorized") || stderr.contains("not-authorized"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("anotherword"), "{stderr}");
+}
+
+#[tokio::test]
+async fn connreq_ends_with_2_when_no_answer_comes() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    prosody.account("acs@a.test");
+    let mut cpe = prosody.wire("cpe@a.test/wan").await;
+    let (code, stdout, stderr) =
+        connreq(&prosody, PASSWORD, &["--timeout", "1", "cpe@a.test/wan"]).await;
+    assert_eq!((code, stdout.as_str()), (2, ""));
+    assert!(
+        stderr.contains("no answer from cpe@a.test/wan within 1s"),
+        "{stderr}"
+    );
+    // It was sent, all the same.
+    cpe.expect("<connectionRequest").await;
+}
+
+#[tokio::test]
+async fn connreq_ends_with_2_when_nobody_listens_there() {
+    let mut prosody = Prosody::start(&["a.test"]).await;
+    prosody.stop().await;
+    let (code, stdout, stderr) = connreq(&prosody, PASSWORD, &["cpe@a.test/wan"]).await;
+    assert_eq!((code, stdout.as_str()), (2, ""));
+    assert!(stderr.contains("cannot reach the server"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_authority_is_not_accepted() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let other = crate::harness::Ca::new();
+    prosody.account("acs@a.test");
+    let mut account = prosody.access("acs@a.test");
+    account.trust = Trust::File(other.pem());
+    let refused = Requester::connect(account.clone(), LIMIT).await;
+    assert!(
+        matches!(refused, Err(LoginError::Unreachable(_))),
+        "{:?}",
+        refused.err()
+    );
+    account.trust = Trust::Anything;
+    assert!(Requester::connect(account, LIMIT).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_server_that_goes_away_is_told_and_no_second_login_follows() {
+    let mut prosody = Prosody::start(&["a.test"]).await;
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    prosody.kill().await;
+    // The end may be seen while reading, or while writing.
+    let answer = acs
+        .request(&"cpe@a.test/wan".parse().unwrap(), &credentials(), LIMIT)
+        .await;
+    assert_eq!(answer, Answer::None(Silence::Lost));
+    prosody.start_again().await;
+    let lost = acs.ask(Iq::from_get("", Ping), LIMIT).await;
+    assert!(matches!(lost, Err(Lost)), "{lost:?}");
+    let other = prosody.requester("other@a.test/r").await;
+    let there: Vec<String> = prosody.sessions().into_keys().collect();
+    assert_eq!(there, [other.jid().to_string()]);
+}

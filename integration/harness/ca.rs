@@ -1,0 +1,86 @@
+//! A certificate authority of the test's own.
+
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use tempfile::TempDir;
+
+/// When a certificate is valid.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Validity {
+    /// Now, and for long.
+    #[default]
+    Now,
+    /// Up to the end of 2001.
+    Expired,
+    /// From 2200 on.
+    NotYet,
+}
+
+/// Where a certificate and its key are.
+#[derive(Debug, Clone)]
+pub struct ServerCert {
+    /// PEM
+    pub certificate: PathBuf,
+    /// PEM
+    pub key: PathBuf,
+}
+
+/// The authority; its files live as long as it.
+pub struct Ca {
+    directory: TempDir,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Ca {
+    /// A new one, which nobody else trusts.
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut params = CertificateParams::default();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "xmppd test CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        std::fs::write(directory.path().join("ca.pem"), certificate.pem()).unwrap();
+        Self {
+            directory,
+            issuer: Issuer::new(params, key),
+        }
+    }
+
+    /// The authority's certificate as a PEM file.
+    pub fn pem(&self) -> PathBuf {
+        self.directory.path().join("ca.pem")
+    }
+
+    /// Writes a certificate for these names (or IP addresses), signed by this authority, into `directory`.
+    pub fn server_cert(&self, directory: &Path, names: &[&str], validity: Validity) -> ServerCert {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let stem = names[0].clone();
+        let mut params = CertificateParams::new(names).unwrap();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, stem.as_str());
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        (params.not_before, params.not_after) = match validity {
+            Validity::Now => (date_time_ymd(2000, 1, 1), date_time_ymd(2300, 1, 1)),
+            Validity::Expired => (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 12, 31)),
+            Validity::NotYet => (date_time_ymd(2200, 1, 1), date_time_ymd(2300, 1, 1)),
+        };
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let files = ServerCert {
+            certificate: directory.join(format!("{stem}.crt")),
+            key: directory.join(format!("{stem}.key")),
+        };
+        std::fs::write(&files.certificate, certificate.pem()).unwrap();
+        std::fs::write(&files.key, key.serialize_pem()).unwrap();
+        files
+    }
+}

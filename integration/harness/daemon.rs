@@ -1,0 +1,203 @@
+//! The xmppd program, as it is installed: configuration files, a control socket, a `ubus` in PATH, signals.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::log::Log;
+use super::process::{self, Process};
+use super::ubus::Ubus;
+use super::uci::{self, Section, UciFile};
+use super::wait::LIMIT;
+
+/// Everything an xmppd needs, before it is started.
+pub struct Setup {
+    directory: TempDir,
+    environment: Vec<(OsString, OsString)>,
+    arguments: Vec<OsString>,
+    /// /etc/config/xmpp
+    pub xmpp: UciFile,
+    /// /etc/config/cwmp
+    pub cwmp: UciFile,
+    /// The CWMP client's door.
+    pub ubus: Ubus,
+}
+
+impl Setup {
+    /// With these sections in /etc/config/xmpp, and the credentials `cpe-user`, `cpe-secret` in /etc/config/cwmp.
+    pub fn new<'a>(xmpp: impl IntoIterator<Item = &'a Section>) -> Self {
+        let setup = Self::empty();
+        setup.xmpp.write_in_place(&uci::text(xmpp));
+        setup
+            .cwmp
+            .write_in_place(&uci::text([&Section::cpe("cpe-user", "cpe-secret")]));
+        setup
+    }
+
+    /// With neither file there.
+    pub fn empty() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("config");
+        std::fs::create_dir(&config).unwrap();
+        Self {
+            xmpp: UciFile::at(config.join("xmpp")),
+            cwmp: UciFile::at(config.join("cwmp")),
+            ubus: Ubus::new(&directory.path().join("ubus")),
+            directory,
+            environment: Vec::new(),
+            arguments: Vec::new(),
+        }
+    }
+
+    /// With this variable in its environment.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.environment
+            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// With this argument after those that name the files.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("xmppd.sock")
+    }
+
+    /// A directory that is gone with the daemon.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Starts it.
+    pub fn start(self) -> Daemon {
+        let (process, log) = self.run();
+        Daemon {
+            setup: self,
+            process,
+            log,
+        }
+    }
+
+    fn run(&self) -> (Process, Log) {
+        let system = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(
+            std::iter::once(self.ubus.bin()).chain(std::env::split_paths(&system)),
+        )
+        .unwrap();
+        let mut command = process::command(env!("CARGO_BIN_EXE_xmppd"));
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(self.xmpp.path())
+            .arg("--cwmp-config")
+            .arg(self.cwmp.path())
+            .arg("--socket")
+            .arg(self.socket())
+            .args(&self.arguments)
+            .env("PATH", path)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.directory.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut process = Process::start("xmppd", &mut command);
+        let log = Log::collect(process.child().stderr.take().expect("a pipe"));
+        (process, log)
+    }
+}
+
+/// An xmppd that was started.
+pub struct Daemon {
+    setup: Setup,
+    process: Process,
+    log: Log,
+}
+
+impl Daemon {
+    /// Starts one with these sections; see [`Setup::new`].
+    pub fn start<'a>(xmpp: impl IntoIterator<Item = &'a Section>) -> Self {
+        Setup::new(xmpp).start()
+    }
+
+    /// /etc/config/xmpp
+    pub fn xmpp(&self) -> &UciFile {
+        &self.setup.xmpp
+    }
+
+    /// /etc/config/cwmp
+    pub fn cwmp(&self) -> &UciFile {
+        &self.setup.cwmp
+    }
+
+    /// The CWMP client's door.
+    pub fn ubus(&self) -> &Ubus {
+        &self.setup.ubus
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.setup.socket()
+    }
+
+    /// What it wrote so far.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Waits for a line that holds all of these words, anywhere in the log.
+    pub async fn wait_for_log(&self, words: &[&str], limit: Duration) -> String {
+        self.log.wait(0, words, limit).await
+    }
+
+    /// Sends a signal.
+    pub fn signal(&mut self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Whether it runs.
+    pub fn running(&mut self) -> bool {
+        self.process.exited().is_none()
+    }
+
+    /// SIGTERM; says how it ended, and after how long. The log is complete then.
+    pub async fn stop(&mut self) -> (ExitStatus, Duration) {
+        let end = self.process.end(Signal::TERM, LIMIT).await;
+        self.log.finish();
+        end
+    }
+
+    /// Waits for it to end by itself. The log is complete then.
+    pub async fn wait(&mut self, limit: Duration) -> ExitStatus {
+        let status = self.process.wait(limit).await;
+        self.log.finish();
+        status
+    }
+
+    /// Starts a process anew that has ended, with the same files and a log of its own.
+    pub fn start_again(&mut self) {
+        assert!(!self.running(), "xmppd is running already");
+        (self.process, self.log) = self.setup.run();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- xmppd's log:");
+            for line in self.log.lines() {
+                eprintln!("{line}");
+            }
+            eprintln!("--- calls of ubus: {:?}", self.setup.ubus.calls());
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What the tests stand on: servers, daemons and clients that leave nothing behind, each in a directory of its own.
+//!
+//! Tests are `#[tokio::test]` (one thread each): a child process dies with the *thread* that started it, so one is only to
+//! be started from the test's own thread.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "a test may need less than the harness can do"
+)]
+
+pub mod ca;
+pub mod daemon;
+pub mod log;
+pub mod ports;
+pub mod process;
+pub mod prosody;
+pub mod sessions;
+pub mod ubus;
+pub mod uci;
+pub mod wait;
+pub mod wire;
+
+pub use ca::{Ca, Validity};
+pub use daemon::{Daemon, Setup};
+pub use prosody::{Options, Prosody};
+pub use sessions::{End, Kind, Session};
+pub use uci::{Section, UciFile};
+pub use wait::{LIMIT, until};
+pub use wire::Wire;

@@ -1,0 +1,367 @@
+//! A real Prosody, with a configuration, data, certificates and ports of its own.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+use xmppd::connreq::tls::Trust;
+use xmppd::connreq::{Account, Requester};
+
+use super::ca::{Ca, Validity};
+use super::process::{self, Process};
+use super::sessions::{self, End, Event, Kind, Session};
+use super::wait::{LIMIT, until};
+use super::{ports, wire::Wire};
+
+/// The password of every account, unless a test gives another.
+pub const PASSWORD: &str = "p4ssword of the account";
+
+/// What a test may want otherwise.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Stream management with resumption (XEP-0198).
+    pub smacks: bool,
+    /// No stream without STARTTLS.
+    pub require_tls: bool,
+    /// When the hosts' certificates are valid.
+    pub validity: Validity,
+    /// Further lines of Lua for the global section.
+    pub lua: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            smacks: false,
+            require_tls: true,
+            validity: Validity::Now,
+            lua: String::new(),
+        }
+    }
+}
+
+/// A Prosody, running or not.
+pub struct Prosody {
+    directory: TempDir,
+    ca: Ca,
+    port: u16,
+    direct_tls_port: u16,
+    process: Option<Process>,
+    starts: usize,
+}
+
+impl Prosody {
+    /// Starts one that serves these hosts.
+    pub async fn start(hosts: &[&str]) -> Self {
+        Self::start_with(hosts, Options::default()).await
+    }
+
+    /// Starts one that serves these hosts, with these options.
+    pub async fn start_with(hosts: &[&str], options: Options) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let ca = Ca::new();
+        for &host in hosts {
+            ca.server_cert(directory.path(), &[host], options.validity);
+        }
+        let mut prosody = Self {
+            directory,
+            ca,
+            port: 0,
+            direct_tls_port: 0,
+            process: None,
+            starts: 0,
+        };
+        for _ in 0..5 {
+            (prosody.port, prosody.direct_tls_port) = (ports::free(), ports::free());
+            let text = configuration(
+                prosody.directory.path(),
+                hosts,
+                &options,
+                prosody.port,
+                prosody.direct_tls_port,
+            );
+            std::fs::write(prosody.file("prosody.cfg.lua"), text).unwrap();
+            if prosody.try_start().await {
+                return prosody;
+            }
+        }
+        panic!("Prosody does not start:\n{}", prosody.log());
+    }
+
+    /// Starts it again, on the same ports and with the same data.
+    pub async fn start_again(&mut self) {
+        assert!(self.process.is_none(), "Prosody is running already");
+        assert!(
+            self.try_start().await,
+            "Prosody does not start again:\n{}",
+            self.log()
+        );
+    }
+
+    /// Whether it came up; not when another process took one of the ports in the meantime.
+    async fn try_start(&mut self) -> bool {
+        let logged = self.log().len();
+        let console = std::fs::File::create(self.file("console.log")).unwrap();
+        let mut command = process::command("prosody");
+        command
+            .args(["-F", "--config"])
+            .arg(self.file("prosody.cfg.lua"))
+            .current_dir(self.directory.path())
+            .stdin(Stdio::null())
+            .stdout(console.try_clone().unwrap())
+            .stderr(console);
+        let mut process = Process::start("prosody", &mut command);
+        self.starts += 1;
+        let started = until("Prosody's start", LIMIT, || {
+            let log = self.log();
+            if log[logged..].contains("Failed to open server port") || process.exited().is_some() {
+                return Some(false);
+            }
+            let starts = self
+                .events()
+                .iter()
+                .filter(|event| event.kind == Kind::Started)
+                .count();
+            (starts == self.starts).then_some(true)
+        })
+        .await;
+        if started {
+            self.process = Some(process);
+        } else {
+            self.starts = self
+                .events()
+                .iter()
+                .filter(|event| event.kind == Kind::Started)
+                .count();
+        }
+        started
+    }
+
+    /// SIGKILL: no stream is ended, no data written.
+    pub async fn kill(&mut self) {
+        let mut process = self.process.take().expect("Prosody is not running");
+        process.end(Signal::KILL, LIMIT).await;
+    }
+
+    /// SIGTERM: the streams are ended with `system-shutdown`.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("Prosody is not running");
+        process.end(Signal::TERM, LIMIT).await.0
+    }
+
+    /// SIGSTOP: connections stay, nothing is answered.
+    pub fn freeze(&mut self) {
+        self.process
+            .as_mut()
+            .expect("Prosody is not running")
+            .signal(Signal::STOP);
+    }
+
+    /// SIGCONT
+    pub fn thaw(&mut self) {
+        self.process
+            .as_mut()
+            .expect("Prosody is not running")
+            .signal(Signal::CONT);
+    }
+
+    /// STARTTLS, on 127.0.0.1 and `::1`.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Direct TLS (XEP-0368), on 127.0.0.1 and `::1`.
+    pub fn direct_tls_port(&self) -> u16 {
+        self.direct_tls_port
+    }
+
+    /// The authority that signed the hosts' certificates.
+    pub fn ca(&self) -> &Ca {
+        &self.ca
+    }
+
+    /// Creates an account with [`PASSWORD`], or sets it; the server may be running.
+    pub fn account(&self, bare_jid: &str) {
+        self.account_with(bare_jid, PASSWORD);
+    }
+
+    /// Creates an account, or sets its password; the server may be running. (Who is logged in stays so.)
+    pub fn account_with(&self, bare_jid: &str, password: &str) {
+        let path = self.account_file(bare_jid);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let escaped = password.replace('\\', "\\\\").replace('"', "\\\"");
+        let new = path.with_extension("new");
+        std::fs::write(
+            &new,
+            format!("return {{ [\"password\"] = \"{escaped}\"; }};\n"),
+        )
+        .unwrap();
+        std::fs::rename(new, path).unwrap();
+    }
+
+    /// Removes an account; the server may be running.
+    pub fn remove_account(&self, bare_jid: &str) {
+        std::fs::remove_file(self.account_file(bare_jid)).unwrap();
+    }
+
+    fn account_file(&self, bare_jid: &str) -> PathBuf {
+        let (user, host) = bare_jid.split_once('@').expect("a bare JID");
+        let file = format!("{}.dat", encode(user));
+        self.directory
+            .path()
+            .join("data")
+            .join(encode(host))
+            .join("accounts")
+            .join(file)
+    }
+
+    /// How an account with [`PASSWORD`] reaches this server.
+    pub fn access(&self, jid: &str) -> Account {
+        Account {
+            jid: jid.parse().expect("a JID"),
+            password: PASSWORD.into(),
+            server: Some(format!("127.0.0.1:{}", self.port)),
+            trust: Trust::File(self.ca.pem()),
+        }
+    }
+
+    /// Creates the account if need be and logs in with it.
+    pub async fn requester(&self, jid: &str) -> Requester {
+        self.account(jid.split('/').next().unwrap());
+        match Requester::connect(self.access(jid), LIMIT).await {
+            Ok(requester) => requester,
+            Err(error) => panic!("{jid} cannot log in: {error}"),
+        }
+    }
+
+    /// Creates the account if need be and logs in with it, as a client that says exactly what it is told to.
+    pub async fn wire(&self, full_jid: &str) -> Wire {
+        self.account(full_jid.split('/').next().unwrap());
+        Wire::login(self.access(full_jid)).await
+    }
+
+    /// Everything that the server saw happen to its sessions.
+    pub fn events(&self) -> Vec<Event> {
+        sessions::parse(&std::fs::read_to_string(self.file("sessions.log")).unwrap_or_default())
+    }
+
+    /// Who is there, by full JID.
+    pub fn sessions(&self) -> BTreeMap<String, Session> {
+        sessions::present(&self.events())
+    }
+
+    /// The session of this full JID, as soon as there is one with a connection.
+    pub async fn wait_online(&self, full_jid: &str, limit: Duration) -> Session {
+        until(&format!("{full_jid} online"), limit, || {
+            self.sessions()
+                .remove(full_jid)
+                .filter(|session| !session.hibernating)
+        })
+        .await
+    }
+
+    /// Waits until this full JID has no session, and says how its last one ended (not at all in this run of the server:
+    /// `None`).
+    pub async fn wait_gone(&self, full_jid: &str, limit: Duration) -> Option<End> {
+        until(&format!("{full_jid} gone"), limit, || {
+            let events = self.events();
+            (!sessions::present(&events).contains_key(full_jid))
+                .then(|| last_end(&events, full_jid))
+        })
+        .await
+    }
+
+    /// The server's own log, at level debug.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.file("prosody.log")).unwrap_or_default()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+impl Drop for Prosody {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("--- the end of Prosody's log:");
+            for line in &lines[lines.len().saturating_sub(40)..] {
+                eprintln!("{line}");
+            }
+            eprintln!("--- its sessions: {:?}", self.sessions());
+        }
+    }
+}
+
+fn last_end(events: &[Event], full_jid: &str) -> Option<End> {
+    let run = events
+        .iter()
+        .rposition(|event| event.kind == Kind::Started)
+        .unwrap_or(0);
+    events[run..]
+        .iter()
+        .rev()
+        .find_map(|event| match &event.kind {
+            Kind::Unbind(end) if event.jid == full_jid => Some(end.clone()),
+            _ => None,
+        })
+}
+
+/// Prosody's file names: everything but letters and digits as `%xx`.
+fn encode(name: &str) -> String {
+    name.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02x}");
+        }
+        text
+    })
+}
+
+fn configuration(
+    directory: &Path,
+    hosts: &[&str],
+    options: &Options,
+    port: u16,
+    direct_tls_port: u16,
+) -> String {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/harness/prosody");
+    let smacks = if options.smacks { r#""smacks"; "# } else { "" };
+    let mut text = format!(
+        r#"run_as_root = true
+pidfile = "{dir}/prosody.pid"
+data_path = "{dir}/data"
+plugin_paths = {{ "{own}" }}
+certificates = "{dir}"
+log = {{ debug = "{dir}/prosody.log" }}
+sessions_view_file = "{dir}/sessions.log"
+interfaces = {{ "127.0.0.1", "::1" }}
+c2s_ports = {{ {port} }}
+c2s_direct_tls_ports = {{ {direct_tls_port} }}
+c2s_require_encryption = {require_tls}
+modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "ping"; "posix"; {smacks}"sessions_view" }}
+modules_disabled = {{ "s2s"; "s2s_auth_certs" }}
+authentication = "internal_plain"
+{more}
+"#,
+        dir = directory.display(),
+        own = own.display(),
+        require_tls = options.require_tls,
+        more = options.lua,
+    );
+    for host in hosts {
+        let _ = writeln!(
+            text,
+            "VirtualHost \"{host}\"\n  ssl = {{ certificate = \"{dir}/{host}.crt\"; key = \"{dir}/{host}.key\" }}",
+            dir = directory.display()
+        );
+    }
+    text
+}

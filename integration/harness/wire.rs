@@ -1,0 +1,182 @@
+//! A client that says exactly what it is told to, and answers nothing by itself: a CPE that misbehaves, or a sender of
+//! what no library would build.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_xmpp::xmlstream::Timeouts;
+use xmppd::connreq::Account;
+use xmppd::connreq::connector::{Connector, Transport, header};
+
+use super::wait::LIMIT;
+
+/// A bound session on which text is written and read.
+pub struct Wire {
+    transport: Transport,
+    jid: String,
+    received: String,
+}
+
+impl Wire {
+    /// Logs in and binds the account's resource. No presence is sent.
+    pub async fn login(account: Account) -> Self {
+        let tls = Arc::new(account.trust.client_config().unwrap());
+        let bare = account.jid.to_bare();
+        let stream = Connector::new(account.server, tls)
+            .login(&bare, &account.password, Timeouts::tight())
+            .await
+            .expect("the login");
+        let pending = stream
+            .send_header(header(bare.domain().as_str()))
+            .await
+            .unwrap();
+        let (_, stream) = pending
+            .recv_features::<xmpp_parsers::sasl::Nonza>()
+            .await
+            .unwrap();
+        let mut wire = Self {
+            transport: stream.into_inner(),
+            jid: String::new(),
+            received: String::new(),
+        };
+        let resource = account
+            .jid
+            .resource()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let answer = wire
+            .ask(&format!(
+                "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+                 <resource>{resource}</resource></bind></iq>"
+            ))
+            .await;
+        let jid = answer
+            .split("<jid>")
+            .nth(1)
+            .and_then(|rest| rest.split('<').next());
+        jid.unwrap_or_else(|| panic!("not bound: {answer}"))
+            .clone_into(&mut wire.jid);
+        wire
+    }
+
+    /// The full JID that the server bound.
+    pub fn jid(&self) -> &str {
+        &self.jid
+    }
+
+    /// Sends this text as it is.
+    pub async fn send(&mut self, text: &str) {
+        self.transport.write_all(text.as_bytes()).await.unwrap();
+        self.transport.flush().await.unwrap();
+    }
+
+    /// The next stanza, as text, or none within `limit`; fails when the stream ends.
+    pub async fn next(&mut self, limit: Duration) -> Option<String> {
+        timeout(limit, async {
+            loop {
+                if let Some(length) = first_stanza(&self.received) {
+                    let rest = self.received.split_off(length);
+                    return std::mem::replace(&mut self.received, rest)
+                        .trim_start()
+                        .to_owned();
+                }
+                let mut buffer = [0; 4096];
+                let read = self.transport.read(&mut buffer).await.unwrap();
+                assert!(
+                    read > 0,
+                    "{}: the stream ended after {:?}",
+                    self.jid,
+                    self.received
+                );
+                self.received
+                    .push_str(std::str::from_utf8(&buffer[..read]).expect("ASCII in tests"));
+            }
+        })
+        .await
+        .ok()
+    }
+
+    /// The next stanza that holds `needle`; others are thrown away.
+    pub async fn expect(&mut self, needle: &str) -> String {
+        loop {
+            let stanza = self
+                .next(LIMIT)
+                .await
+                .unwrap_or_else(|| panic!("nothing with {needle:?} came"));
+            if stanza.contains(needle) {
+                return stanza;
+            }
+        }
+    }
+
+    /// Sends an IQ and waits for its answer: it is known by its `id='...'`, in single quotes.
+    pub async fn ask(&mut self, iq: &str) -> String {
+        let id = iq
+            .split(" id='")
+            .nth(1)
+            .and_then(|rest| rest.split('\'').next())
+            .expect("an id");
+        let needle = format!(" id='{id}'");
+        self.send(iq).await;
+        self.expect(&needle).await
+    }
+
+    /// Waits for a request and answers it with an empty result, as a CPE does; gives the request.
+    pub async fn accept(&mut self) -> String {
+        let request = self.expect("<iq ").await;
+        let (id, from) = (attribute(&request, "id"), attribute(&request, "from"));
+        self.send(&format!("<iq type='result' id='{id}' to='{from}'/>"))
+            .await;
+        request
+    }
+
+    /// Ends the stream cleanly.
+    pub async fn close(mut self) {
+        self.send("</stream:stream>").await;
+        let _ = timeout(LIMIT, self.transport.read_to_end(&mut Vec::new())).await;
+    }
+}
+
+/// The value of an attribute of the stanza's own element.
+pub fn attribute(stanza: &str, name: &str) -> String {
+    let tag = stanza.split('>').next().unwrap_or_default();
+    let value = tag
+        .split(&format!(" {name}='"))
+        .nth(1)
+        .and_then(|rest| rest.split('\'').next());
+    value
+        .unwrap_or_else(|| panic!("no attribute {name} in {stanza}"))
+        .to_owned()
+}
+
+/// The length of the first stanza in what Prosody writes: no `>` but at the end of a tag, no comments, no CDATA.
+fn first_stanza(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    let mut position = 0;
+    while let Some(open) = text[position..].find('<') {
+        let start = position + open;
+        let end = start + text[start..].find('>')? + 1;
+        let tag = &text[start..end];
+        position = end;
+        if tag.starts_with("</") {
+            depth -= 1;
+        } else if !tag.ends_with("/>") {
+            depth += 1;
+        }
+        if depth <= 0 {
+            return Some(position);
+        }
+    }
+    None
+}
+
+#[test]
+fn stanzas_are_cut_at_their_ends() {
+    assert_eq!(first_stanza("<iq id='1'><a/><b>t</b></iq><iq"), Some(28));
+    assert_eq!(first_stanza(" <iq/><m>"), Some(6));
+    assert_eq!(first_stanza("<iq><a/>"), None);
+    assert_eq!(first_stanza("<iq id='1"), None);
+    assert_eq!(first_stanza("</stream:stream>"), Some(16));
+}

@@ -1,0 +1,188 @@
+//! The harness must itself see what it claims to see.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::{Signal, test_kill_process};
+
+use crate::harness::process::{self, Process};
+use crate::harness::ubus::{INFORM, Ubus};
+use crate::harness::{End, LIMIT, Options, Prosody, UciFile, until};
+
+#[tokio::test]
+async fn the_server_tells_a_clean_end_from_a_lost_connection() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let clean = prosody.wire("clean@a.test/r").await;
+    let lost = prosody.wire("lost@a.test/r").await;
+    let there = prosody.wait_online("clean@a.test/r", LIMIT).await;
+    assert_ne!(
+        there.port,
+        prosody.wait_online("lost@a.test/r", LIMIT).await.port
+    );
+    clean.close().await;
+    drop(lost);
+    assert_eq!(
+        prosody.wait_gone("clean@a.test/r", LIMIT).await,
+        Some(End::ByClient)
+    );
+    assert_eq!(
+        prosody.wait_gone("lost@a.test/r", LIMIT).await,
+        Some(End::Lost)
+    );
+}
+
+#[tokio::test]
+async fn the_server_tells_that_it_ended_a_session_itself() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let _first = prosody.wire("cpe@a.test/r").await;
+    let before = prosody.wait_online("cpe@a.test/r", LIMIT).await;
+    let second = prosody.wire("cpe@a.test/r").await;
+    let after = until("the second session", LIMIT, || {
+        prosody
+            .sessions()
+            .remove("cpe@a.test/r")
+            .filter(|session| *session != before)
+    })
+    .await;
+    assert_ne!(before.port, after.port);
+    let ends: Vec<_> = prosody
+        .events()
+        .into_iter()
+        .map(|event| event.kind)
+        .collect();
+    let conflict = crate::harness::Kind::Unbind(End::ByServer("conflict".to_owned()));
+    assert!(ends.contains(&conflict), "{ends:?}");
+    second.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_connection_hibernates_with_stream_management() {
+    let prosody = Prosody::start_with(
+        &["a.test"],
+        Options {
+            smacks: true,
+            ..Options::default()
+        },
+    )
+    .await;
+    let mut cpe = prosody.wire("cpe@a.test/r").await;
+    cpe.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+        .await;
+    cpe.expect("<enabled ").await;
+    let before = prosody.wait_online("cpe@a.test/r", LIMIT).await;
+    drop(cpe);
+    let session = until("hibernation", LIMIT, || {
+        prosody
+            .sessions()
+            .remove("cpe@a.test/r")
+            .filter(|session| session.hibernating)
+    })
+    .await;
+    assert_eq!((before.id, before.port), (session.id, session.port));
+}
+
+#[tokio::test]
+async fn a_server_killed_and_started_again_knows_its_accounts_and_no_sessions() {
+    let mut prosody = Prosody::start(&["a.test"]).await;
+    let port = prosody.port();
+    let _cpe = prosody.wire("cpe@a.test/r").await;
+    prosody.wait_online("cpe@a.test/r", LIMIT).await;
+    prosody.kill().await;
+    prosody.start_again().await;
+    assert_eq!(prosody.port(), port);
+    assert!(prosody.sessions().is_empty());
+    let again = crate::harness::Wire::login(prosody.access("cpe@a.test/r")).await;
+    assert_eq!(again.jid(), "cpe@a.test/r");
+    assert!(prosody.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_stanza_of_30000_nested_elements_goes_through_the_server() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let mut cpe = prosody.wire("cpe@a.test/r").await;
+    let mut stranger = prosody.wire("stranger@a.test/r").await;
+    let nested = format!("{}{}", "<a>".repeat(30_000), "</a>".repeat(30_000));
+    stranger
+        .send(&format!(
+            "<iq type='get' id='deep' to='cpe@a.test/r'><q xmlns='x'>{nested}</q></iq>"
+        ))
+        .await;
+    let stanza = cpe.expect(" id='deep'").await;
+    assert_eq!(stanza.matches("<a").count(), 30_000);
+}
+
+#[tokio::test]
+async fn a_process_does_not_outlive_its_guard_nor_its_thread() {
+    let guard = Process::start("sleep", process::command("sleep").arg("1000"));
+    let pid = guard.pid();
+    assert!(test_kill_process(pid).is_ok());
+    drop(guard);
+    assert!(test_kill_process(pid).is_err());
+
+    let (started, may_end) = (std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
+    let thread = std::thread::spawn(move || {
+        let process = Process::start("sleep", process::command("sleep").arg("1000"));
+        started.0.send(process.pid()).unwrap();
+        let _ = may_end.1.recv();
+        // A test runner that is killed runs no destructors.
+        std::mem::ManuallyDrop::new(process)
+    });
+    let pid = started.1.recv().unwrap();
+    // Only then has the kernel been asked.
+    until("sleep in setpriv's place", LIMIT, || {
+        let name = std::fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero())).unwrap();
+        (name.trim() == "sleep").then_some(())
+    })
+    .await;
+    drop(may_end.0);
+    let child = thread.join().unwrap();
+    let mut child = std::mem::ManuallyDrop::into_inner(child);
+    let status = until(&format!("the end of {pid:?}"), LIMIT, || child.exited()).await;
+    assert_eq!(status.signal(), Some(Signal::KILL.as_raw()));
+}
+
+#[tokio::test]
+async fn ubus_accepts_one_call_and_writes_down_every_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let ubus = Ubus::new(directory.path());
+    let call = |arguments: &[&str]| {
+        Command::new(ubus.bin().join("ubus"))
+            .args(arguments)
+            .output()
+            .unwrap()
+            .status
+    };
+    assert_eq!(call(&INFORM).code(), Some(0));
+    assert_eq!(call(&["call", "tr069", "inform"]).code(), Some(64));
+    assert_eq!(
+        call(&["-t", "1", "call", "tr069", "inform", "{}"]).code(),
+        Some(64)
+    );
+    ubus.fail_with(4);
+    assert_eq!(call(&INFORM).code(), Some(4));
+    ubus.behave();
+    ubus.take(Duration::from_millis(50));
+    assert_eq!(call(&INFORM).code(), Some(0));
+    let calls = ubus.wait_calls(5, LIMIT).await;
+    assert_eq!(calls[0].arguments, INFORM);
+    assert_eq!(calls[1].arguments, ["call", "tr069", "inform"]);
+    let statuses: Vec<_> = calls.iter().map(|call| call.status).collect();
+    assert_eq!(statuses, [Some(0), Some(64), Some(64), Some(4), Some(0)]);
+}
+
+#[test]
+fn a_commit_replaces_the_file_and_writing_in_place_does_not() {
+    use std::os::unix::fs::MetadataExt;
+    let directory = tempfile::tempdir().unwrap();
+    let file = UciFile::at(directory.path().join("xmpp"));
+    let inode = || std::fs::metadata(file.path()).unwrap().ino();
+    file.write_in_place("a");
+    let first = inode();
+    file.write_in_place("b");
+    assert_eq!(inode(), first);
+    file.commit("c");
+    assert_ne!(inode(), first);
+    assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "c");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+}

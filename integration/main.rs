@@ -1,0 +1,14 @@
+//! What holds on real servers: xmppd and its ACS against a real Prosody, one module per theme, one binary for all.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    unreachable_pub,
+    reason = "all of it is test code, where a failed step is to fail the test"
+)]
+
+mod acs;
+mod harness;
+mod harness_itself;
