@@ -15,6 +15,7 @@ mod online;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix::{
@@ -23,12 +24,12 @@ use actix::{
 };
 use tokio::time::Instant;
 
-use self::online::Online;
+use self::online::{Identity, Online};
 use super::Stop;
 use super::router::Router;
 use crate::config::model::{Connection as Settings, ConnectionId, ServerAlgorithm};
 use crate::status::{Board, Status};
-use crate::xmpp::connect::{Account, AttemptError, Cause, Session, attempt};
+use crate::xmpp::connect::{Account, AttemptError, Cause, Entry, Session, attempt};
 use crate::xmpp::resolve::{Query, ResolveError, resolve};
 use crate::xmpp::retry::{Next, Policy};
 use crate::xmpp::sasl::SaslError;
@@ -78,6 +79,10 @@ pub struct Connection {
     servers: ServerList,
     tls: Option<Tls>,
     state: State,
+    /// The resource that was bound last, for as long as its stream is up or may be resumed.
+    identity: Option<Identity>,
+    /// How many resources were bound.
+    bound: u64,
     /// `see-other-host` in a row.
     redirects: u8,
     /// A `reset` was followed at once; the next one is not, until a stream has come up in between.
@@ -151,6 +156,8 @@ impl Connection {
             servers: ServerList::default(),
             tls: None,
             state: State::Idle,
+            identity: None,
+            bound: 0,
             redirects: 0,
             was_reset: false,
         }
@@ -251,7 +258,8 @@ impl Connection {
         });
         tracing::debug!("{}: attempt {number} at {address}", self.name());
         let account = self.account.clone();
-        let work = async move { attempt(&address, &account, &tls).await };
+        let resumption = self.identity.as_ref().and_then(|identity| identity.management.borrow().resumption());
+        let work = async move { attempt(&address, &account, &tls, resumption).await };
         let job = ctx.spawn(work.into_actor(self).map(|result, connection, ctx| connection.attempted(result, ctx)));
         self.state = State::Attempting(job);
     }
@@ -350,8 +358,19 @@ impl Connection {
 
     fn go_online(&mut self, session: Session, ctx: &mut Context<Self>) {
         let address = self.servers.present().map(ToString::to_string).unwrap_or_default();
-        tracing::info!("{}: online as {} at {address} ({})", self.name(), session.jid, session.description);
-        let (jid, tls) = (session.jid.to_string(), session.tls);
+        let (tls, description) = (session.tls, session.description.clone());
+        let (handled, identity) = match (&session.entry, self.identity.take()) {
+            (Entry::Bound { jid, manageable }, _) => {
+                self.bound += 1;
+                (None, Identity::new(jid.clone(), *manageable, self.bound))
+            }
+            (Entry::Resumed { handled }, Some(resumed)) => (Some(*handled), resumed),
+            // Only what is there is offered for resumption.
+            (Entry::Resumed { .. }, None) => return self.begin_round(ctx),
+        };
+        let verb = if handled.is_none() { "online" } else { "stream resumed" };
+        tracing::info!("{}: {verb} as {} at {address} ({description})", self.name(), identity.jid);
+        let jid = identity.jid.to_string();
         self.around.board.update(self.id(), |report| {
             report.jid = Some(jid);
             report.tls = tls;
@@ -361,8 +380,14 @@ impl Connection {
         self.enter(Status::Enabled);
         self.redirects = 0;
         self.servers.fallback = false;
-        self.state = State::Online(Box::new(Online::begin(session, self.settings.keepalive, ctx)));
-        self.greet(ctx);
+        let management = Rc::clone(&identity.management);
+        self.identity = Some(identity);
+        self.state = State::Online(Box::new(Online::begin(session, self.settings.keepalive, management, ctx)));
+        match handled {
+            None => self.greet(),
+            Some(handled) => self.send_again(handled),
+        }
+        self.check_keepalive(ctx);
     }
 
     /// An established stream is over.
@@ -371,9 +396,10 @@ impl Connection {
         let lived = online.since.elapsed();
         online.leave(ctx);
         self.around.board.update(self.id(), |report| report.tls = false);
+        self.identity = self.identity.take().filter(|identity| end.is_resumable() && identity.is_resumable());
         let follows = match end {
             End::StreamError(said) => consequence(said),
-            End::Closed | End::ClosedByServer | End::Fault(_) => Consequence::Lost,
+            End::Closed | End::ClosedByServer | End::Fault(_) | End::Count(_) => Consequence::Lost,
         };
         let rng = &mut rand::rng();
         let mut status = Status::Dormant;

@@ -274,7 +274,7 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
         loop {
             let buffer = match Pin::new(&mut self.io).poll_fill_buf(cx) {
                 Poll::Ready(Ok(buffer)) => buffer,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(StreamFault::Io(error))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(error))),
                 Poll::Pending => {
                     // The parser may still hold an event that needs no further byte.
                     return match self.parser.parse(&mut &[][..], false) {
@@ -359,6 +359,11 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
 fn header(mut attributes: AttrMap) -> Received {
     let mut attribute = |name| attributes.remove(Namespace::none(), name);
     Received::Header { id: attribute("id"), from: attribute("from") }
+}
+
+/// An end without TLS's own word of farewell is an end all the same.
+fn broken(error: io::Error) -> StreamFault {
+    if error.kind() == io::ErrorKind::UnexpectedEof { StreamFault::Closed } else { StreamFault::Io(error) }
 }
 
 fn not_xml(error: &rxml::Error) -> StreamFault {
