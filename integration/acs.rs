@@ -18,13 +18,7 @@ fn credentials() -> Credentials {
 /// Runs `connreq` as `acs@a.test` with this password; gives its exit code and its outputs.
 async fn connreq(prosody: &Prosody, password: &str, arguments: &[&str]) -> (i32, String, String) {
     let child = process::command(env!("CARGO_BIN_EXE_connreq"))
-        .args([
-            "--jid",
-            "acs@a.test",
-            "--server",
-            &format!("localhost:{}", prosody.port()),
-            "--ca",
-        ])
+        .args(["--jid", "acs@a.test", "--server", &format!("localhost:{}", prosody.port()), "--ca"])
         .arg(prosody.ca().pem())
         .args(["--connreq-user", "cpe-user"])
         .args(arguments)
@@ -36,17 +30,9 @@ async fn connreq(prosody: &Prosody, password: &str, arguments: &[&str]) -> (i32,
         .spawn()
         .unwrap();
     let output = tokio::task::spawn_blocking(move || child.wait_with_output());
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = output.await.unwrap().unwrap();
+    let Output { status, stdout, stderr } = output.await.unwrap().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    (
-        status.code().expect("an exit code"),
-        text(stdout),
-        text(stderr),
-    )
+    (status.code().expect("an exit code"), text(stdout), text(stderr))
 }
 
 #[tokio::test]
@@ -57,10 +43,7 @@ async fn a_request_is_written_as_the_schema_has_it_and_its_result_told() {
     let to = cpe.jid().parse().unwrap();
     let secret = credentials();
     let (answer, request) = tokio::join!(acs.request(&to, &secret, LIMIT), cpe.accept());
-    assert!(
-        matches!(answer, Answer::Result { rtt } if rtt < LIMIT),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Answer::Result { rtt } if rtt < LIMIT), "{answer:?}");
     for part in [
         " type='get'",
         " from='acs@a.test/r'",
@@ -84,19 +67,13 @@ async fn an_answer_of_somebody_else_or_to_something_else_does_not_count() {
     let (answer, ()) = tokio::join!(acs.request(&to, &secret, Duration::from_secs(2)), async {
         let request = cpe.expect("<connectionRequest").await;
         let id = crate::harness::wire::attribute(&request, "id");
-        other
-            .send(&format!("<iq type='result' id='{id}' to='acs@a.test/r'/>"))
-            .await;
-        cpe.send("<iq type='result' id='x' to='acs@a.test/r'/>")
-            .await;
+        other.send(&format!("<iq type='result' id='{id}' to='acs@a.test/r'/>")).await;
+        cpe.send("<iq type='result' id='x' to='acs@a.test/r'/>").await;
     });
     assert_eq!(answer, Answer::None(Silence::TimedOut));
     // The server did deliver them: the session is alive, and what was sent before this answer has arrived before it.
     let ping = Iq::from_get("", Ping);
-    assert!(matches!(
-        acs.ask(ping, LIMIT).await,
-        Ok(Some(Iq::Result { .. }))
-    ));
+    assert!(matches!(acs.ask(ping, LIMIT).await, Ok(Some(Iq::Result { .. }))));
 }
 
 #[tokio::test]
@@ -104,10 +81,7 @@ async fn the_server_is_asked_and_answers() {
     let prosody = Prosody::start(&["a.test"]).await;
     let mut acs = prosody.requester("acs@a.test").await;
     let ping = Iq::from_get("", Ping).with_to("a.test".parse().unwrap());
-    assert!(matches!(
-        acs.ask(ping, LIMIT).await,
-        Ok(Some(Iq::Result { .. }))
-    ));
+    assert!(matches!(acs.ask(ping, LIMIT).await, Ok(Some(Iq::Result { .. }))));
 }
 
 #[tokio::test]
@@ -115,9 +89,7 @@ async fn what_arrives_unasked_can_be_seen() {
     let prosody = Prosody::start(&["a.test"]).await;
     let mut acs = prosody.requester("acs@a.test/r").await;
     let mut other = prosody.wire("other@a.test/x").await;
-    other
-        .send("<message to='acs@a.test/r' type='chat'><body>hello</body></message>")
-        .await;
+    other.send("<message to='acs@a.test/r' type='chat'><body>hello</body></message>").await;
     loop {
         // Its own presence comes first.
         let stanza = acs.incoming(LIMIT).await.unwrap().expect("the message");
@@ -133,21 +105,11 @@ async fn connreq_ends_with_0_on_a_result() {
     let prosody = Prosody::start(&["a.test"]).await;
     prosody.account("acs@a.test");
     let mut cpe = prosody.wire("cpe@a.test/wan").await;
-    let ((code, stdout, stderr), _) = tokio::join!(
-        connreq(&prosody, PASSWORD, &["cpe@a.test/wan"]),
-        cpe.accept()
-    );
+    let ((code, stdout, stderr), _) = tokio::join!(connreq(&prosody, PASSWORD, &["cpe@a.test/wan"]), cpe.accept());
     assert_eq!((code, stderr.as_str()), (0, ""));
-    assert!(
-        stdout.starts_with("result from cpe@a.test/wan in "),
-        "{stdout}"
-    );
+    assert!(stdout.starts_with("result from cpe@a.test/wan in "), "{stdout}");
     // It leaves its server as one should.
-    let acs = prosody
-        .events()
-        .into_iter()
-        .rfind(|event| event.jid.starts_with("acs@"))
-        .unwrap();
+    let acs = prosody.events().into_iter().rfind(|event| event.jid.starts_with("acs@")).unwrap();
     let end = prosody.wait_gone(&acs.jid, LIMIT).await;
     assert_eq!(end, Some(crate::harness::End::ByClient));
 }
@@ -159,10 +121,7 @@ async fn connreq_ends_with_1_when_the_cpe_is_offline() {
     prosody.account("cpe@a.test");
     let (code, stdout, stderr) = connreq(&prosody, PASSWORD, &["cpe@a.test/wan"]).await;
     assert_eq!((code, stderr.as_str()), (1, ""));
-    assert!(
-        stdout.starts_with("error service-unavailable from cpe@a.test/wan in "),
-        "{stdout}"
-    );
+    assert!(stdout.starts_with("error service-unavailable from cpe@a.test/wan in "), "{stdout}");
 }
 
 #[tokio::test]
@@ -171,14 +130,8 @@ async fn connreq_ends_with_2_when_the_password_is_wrong_and_does_not_print_it() 
     prosody.account("acs@a.test");
     let (code, stdout, stderr) = connreq(&prosody, "anotherword", &["cpe@a.test/wan"]).await;
     assert_eq!((code, stdout.as_str()), (2, ""));
-    assert!(
-        stderr.contains("cannot log in as acs@a.test: the server refused the login"),
-        "{stderr}"
-    );
-    assert!(
-        stderr.contains("NotAuthorized") || stderr.contains("not-authorized"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("cannot log in as acs@a.test: the server refused the login"), "{stderr}");
+    assert!(stderr.contains("NotAuthorized") || stderr.contains("not-authorized"), "{stderr}");
     assert!(!stderr.contains("anotherword"), "{stderr}");
 }
 
@@ -187,13 +140,9 @@ async fn connreq_ends_with_2_when_no_answer_comes() {
     let prosody = Prosody::start(&["a.test"]).await;
     prosody.account("acs@a.test");
     let mut cpe = prosody.wire("cpe@a.test/wan").await;
-    let (code, stdout, stderr) =
-        connreq(&prosody, PASSWORD, &["--timeout", "1", "cpe@a.test/wan"]).await;
+    let (code, stdout, stderr) = connreq(&prosody, PASSWORD, &["--timeout", "1", "cpe@a.test/wan"]).await;
     assert_eq!((code, stdout.as_str()), (2, ""));
-    assert!(
-        stderr.contains("no answer from cpe@a.test/wan within 1s"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("no answer from cpe@a.test/wan within 1s"), "{stderr}");
     // It was sent, all the same.
     cpe.expect("<connectionRequest").await;
 }
@@ -215,11 +164,7 @@ async fn a_certificate_of_another_authority_is_not_accepted() {
     let mut account = prosody.access("acs@a.test");
     account.trust = Trust::File(other.pem());
     let refused = Requester::connect(account.clone(), LIMIT).await;
-    assert!(
-        matches!(refused, Err(LoginError::Unreachable(_))),
-        "{:?}",
-        refused.err()
-    );
+    assert!(matches!(refused, Err(LoginError::Unreachable(_))), "{:?}", refused.err());
     account.trust = Trust::Anything;
     assert!(Requester::connect(account, LIMIT).await.is_ok());
 }
@@ -230,9 +175,7 @@ async fn a_server_that_goes_away_is_told_and_no_second_login_follows() {
     let mut acs = prosody.requester("acs@a.test/r").await;
     prosody.kill().await;
     // The end may be seen while reading, or while writing.
-    let answer = acs
-        .request(&"cpe@a.test/wan".parse().unwrap(), &credentials(), LIMIT)
-        .await;
+    let answer = acs.request(&"cpe@a.test/wan".parse().unwrap(), &credentials(), LIMIT).await;
     assert_eq!(answer, Answer::None(Silence::Lost));
     prosody.start_again().await;
     let lost = acs.ask(Iq::from_get("", Ping), LIMIT).await;

@@ -16,20 +16,11 @@ async fn the_server_tells_a_clean_end_from_a_lost_connection() {
     let clean = prosody.wire("clean@a.test/r").await;
     let lost = prosody.wire("lost@a.test/r").await;
     let there = prosody.wait_online("clean@a.test/r", LIMIT).await;
-    assert_ne!(
-        there.port,
-        prosody.wait_online("lost@a.test/r", LIMIT).await.port
-    );
+    assert_ne!(there.port, prosody.wait_online("lost@a.test/r", LIMIT).await.port);
     clean.close().await;
     drop(lost);
-    assert_eq!(
-        prosody.wait_gone("clean@a.test/r", LIMIT).await,
-        Some(End::ByClient)
-    );
-    assert_eq!(
-        prosody.wait_gone("lost@a.test/r", LIMIT).await,
-        Some(End::Lost)
-    );
+    assert_eq!(prosody.wait_gone("clean@a.test/r", LIMIT).await, Some(End::ByClient));
+    assert_eq!(prosody.wait_gone("lost@a.test/r", LIMIT).await, Some(End::Lost));
 }
 
 #[tokio::test]
@@ -39,18 +30,11 @@ async fn the_server_tells_that_it_ended_a_session_itself() {
     let before = prosody.wait_online("cpe@a.test/r", LIMIT).await;
     let second = prosody.wire("cpe@a.test/r").await;
     let after = until("the second session", LIMIT, || {
-        prosody
-            .sessions()
-            .remove("cpe@a.test/r")
-            .filter(|session| *session != before)
+        prosody.sessions().remove("cpe@a.test/r").filter(|session| *session != before)
     })
     .await;
     assert_ne!(before.port, after.port);
-    let ends: Vec<_> = prosody
-        .events()
-        .into_iter()
-        .map(|event| event.kind)
-        .collect();
+    let ends: Vec<_> = prosody.events().into_iter().map(|event| event.kind).collect();
     let conflict = crate::harness::Kind::Unbind(End::ByServer("conflict".to_owned()));
     assert!(ends.contains(&conflict), "{ends:?}");
     second.close().await;
@@ -58,27 +42,15 @@ async fn the_server_tells_that_it_ended_a_session_itself() {
 
 #[tokio::test]
 async fn a_lost_connection_hibernates_with_stream_management() {
-    let prosody = Prosody::start_with(
-        &["a.test"],
-        Options {
-            smacks: true,
-            ..Options::default()
-        },
-    )
-    .await;
+    let prosody = Prosody::start_with(&["a.test"], Options { smacks: true, ..Options::default() }).await;
     let mut cpe = prosody.wire("cpe@a.test/r").await;
-    cpe.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
-        .await;
+    cpe.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>").await;
     cpe.expect("<enabled ").await;
     let before = prosody.wait_online("cpe@a.test/r", LIMIT).await;
     drop(cpe);
-    let session = until("hibernation", LIMIT, || {
-        prosody
-            .sessions()
-            .remove("cpe@a.test/r")
-            .filter(|session| session.hibernating)
-    })
-    .await;
+    let session =
+        until("hibernation", LIMIT, || prosody.sessions().remove("cpe@a.test/r").filter(|session| session.hibernating))
+            .await;
     assert_eq!((before.id, before.port), (session.id, session.port));
 }
 
@@ -103,11 +75,7 @@ async fn a_stanza_of_30000_nested_elements_goes_through_the_server() {
     let mut cpe = prosody.wire("cpe@a.test/r").await;
     let mut stranger = prosody.wire("stranger@a.test/r").await;
     let nested = format!("{}{}", "<a>".repeat(30_000), "</a>".repeat(30_000));
-    stranger
-        .send(&format!(
-            "<iq type='get' id='deep' to='cpe@a.test/r'><q xmlns='x'>{nested}</q></iq>"
-        ))
-        .await;
+    stranger.send(&format!("<iq type='get' id='deep' to='cpe@a.test/r'><q xmlns='x'>{nested}</q></iq>")).await;
     let stanza = cpe.expect(" id='deep'").await;
     assert_eq!(stanza.matches("<a").count(), 30_000);
 }
@@ -146,19 +114,10 @@ async fn a_process_does_not_outlive_its_guard_nor_its_thread() {
 async fn ubus_accepts_one_call_and_writes_down_every_one() {
     let directory = tempfile::tempdir().unwrap();
     let ubus = Ubus::new(directory.path());
-    let call = |arguments: &[&str]| {
-        Command::new(ubus.bin().join("ubus"))
-            .args(arguments)
-            .output()
-            .unwrap()
-            .status
-    };
+    let call = |arguments: &[&str]| Command::new(ubus.bin().join("ubus")).args(arguments).output().unwrap().status;
     assert_eq!(call(&INFORM).code(), Some(0));
     assert_eq!(call(&["call", "tr069", "inform"]).code(), Some(64));
-    assert_eq!(
-        call(&["-t", "1", "call", "tr069", "inform", "{}"]).code(),
-        Some(64)
-    );
+    assert_eq!(call(&["-t", "1", "call", "tr069", "inform", "{}"]).code(), Some(64));
     ubus.fail_with(4);
     assert_eq!(call(&INFORM).code(), Some(4));
     ubus.behave();

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 use tempfile::TempDir;
 
@@ -40,18 +40,13 @@ impl Ca {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::default();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "xmppd test CA");
+        params.distinguished_name.push(DnType::CommonName, "xmppd test CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
         std::fs::write(directory.path().join("ca.pem"), certificate.pem()).unwrap();
-        Self {
-            directory,
-            issuer: Issuer::new(params, key),
-        }
+        Self { directory, issuer: Issuer::new(params, key) }
     }
 
     /// The authority's certificate as a PEM file.
@@ -64,9 +59,7 @@ impl Ca {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let stem = names[0].clone();
         let mut params = CertificateParams::new(names).unwrap();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, stem.as_str());
+        params.distinguished_name.push(DnType::CommonName, stem.as_str());
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         (params.not_before, params.not_after) = match validity {
             Validity::Now => (date_time_ymd(2000, 1, 1), date_time_ymd(2300, 1, 1)),

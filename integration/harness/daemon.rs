@@ -32,9 +32,7 @@ impl Setup {
     pub fn new<'a>(xmpp: impl IntoIterator<Item = &'a Section>) -> Self {
         let setup = Self::empty();
         setup.xmpp.write_in_place(&uci::text(xmpp));
-        setup
-            .cwmp
-            .write_in_place(&uci::text([&Section::cpe("cpe-user", "cpe-secret")]));
+        setup.cwmp.write_in_place(&uci::text([&Section::cpe("cpe-user", "cpe-secret")]));
         setup
     }
 
@@ -56,8 +54,7 @@ impl Setup {
     /// With this variable in its environment.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.environment
-            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -81,19 +78,13 @@ impl Setup {
     /// Starts it.
     pub fn start(self) -> Daemon {
         let (process, log) = self.run();
-        Daemon {
-            setup: self,
-            process,
-            log,
-        }
+        Daemon { setup: self, process, log }
     }
 
     fn run(&self) -> (Process, Log) {
         let system = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(
-            std::iter::once(self.ubus.bin()).chain(std::env::split_paths(&system)),
-        )
-        .unwrap();
+        let path =
+            std::env::join_paths(std::iter::once(self.ubus.bin()).chain(std::env::split_paths(&system))).unwrap();
         let mut command = process::command(env!("CARGO_BIN_EXE_xmppd"));
         command
             .arg("run")

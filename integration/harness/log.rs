@@ -27,10 +27,7 @@ impl Log {
                 line.clear();
             }
         });
-        Self {
-            lines,
-            reader: Some(reader),
-        }
+        Self { lines, reader: Some(reader) }
     }
 
     /// All lines so far.
@@ -52,10 +49,7 @@ impl Log {
 
     /// Waits for a line after `mark` that holds all of these words.
     pub async fn wait(&self, mark: usize, words: &[&str], limit: Duration) -> String {
-        until(&format!("a log line with {words:?}"), limit, || {
-            self.since(mark, words).into_iter().next()
-        })
-        .await
+        until(&format!("a log line with {words:?}"), limit, || self.since(mark, words).into_iter().next()).await
     }
 
     /// Waits for the end of the output; only for a process that is gone.

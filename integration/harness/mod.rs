@@ -2,11 +2,7 @@
 //!
 //! Tests are `#[tokio::test]` (one thread each): a child process dies with the *thread* that started it, so one is only to
 //! be started from the test's own thread.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "a test may need less than the harness can do"
-)]
+#![allow(dead_code, unused_imports, reason = "a test may need less than the harness can do")]
 
 pub mod ca;
 pub mod daemon;

@@ -28,14 +28,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 impl Process {
     /// Starts a [`command`].
     pub fn start(name: &str, command: &mut Command) -> Self {
-        let child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
-        Self {
-            name: name.to_owned(),
-            child,
-            status: None,
-        }
+        let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        Self { name: name.to_owned(), child, status: None }
     }
 
     /// The process's own number.
@@ -50,12 +44,7 @@ impl Process {
 
     /// Sends a signal, to the process alone.
     pub fn signal(&mut self, signal: Signal) {
-        assert!(
-            self.exited().is_none(),
-            "{} is gone already: {:?}",
-            self.name,
-            self.status
-        );
+        assert!(self.exited().is_none(), "{} is gone already: {:?}", self.name, self.status);
         kill_process(self.pid(), signal).unwrap();
     }
 

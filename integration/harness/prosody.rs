@@ -35,12 +35,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            smacks: false,
-            require_tls: true,
-            validity: Validity::Now,
-            lua: String::new(),
-        }
+        Self { smacks: false, require_tls: true, validity: Validity::Now, lua: String::new() }
     }
 }
 
@@ -67,23 +62,10 @@ impl Prosody {
         for &host in hosts {
             ca.server_cert(directory.path(), &[host], options.validity);
         }
-        let mut prosody = Self {
-            directory,
-            ca,
-            port: 0,
-            direct_tls_port: 0,
-            process: None,
-            starts: 0,
-        };
+        let mut prosody = Self { directory, ca, port: 0, direct_tls_port: 0, process: None, starts: 0 };
         for _ in 0..5 {
             (prosody.port, prosody.direct_tls_port) = (ports::free(), ports::free());
-            let text = configuration(
-                prosody.directory.path(),
-                hosts,
-                &options,
-                prosody.port,
-                prosody.direct_tls_port,
-            );
+            let text = configuration(prosody.directory.path(), hosts, &options, prosody.port, prosody.direct_tls_port);
             std::fs::write(prosody.file("prosody.cfg.lua"), text).unwrap();
             if prosody.try_start().await {
                 return prosody;
@@ -95,11 +77,7 @@ impl Prosody {
     /// Starts it again, on the same ports and with the same data.
     pub async fn start_again(&mut self) {
         assert!(self.process.is_none(), "Prosody is running already");
-        assert!(
-            self.try_start().await,
-            "Prosody does not start again:\n{}",
-            self.log()
-        );
+        assert!(self.try_start().await, "Prosody does not start again:\n{}", self.log());
     }
 
     /// Whether it came up; not when another process took one of the ports in the meantime.
@@ -121,22 +99,14 @@ impl Prosody {
             if log[logged..].contains("Failed to open server port") || process.exited().is_some() {
                 return Some(false);
             }
-            let starts = self
-                .events()
-                .iter()
-                .filter(|event| event.kind == Kind::Started)
-                .count();
+            let starts = self.events().iter().filter(|event| event.kind == Kind::Started).count();
             (starts == self.starts).then_some(true)
         })
         .await;
         if started {
             self.process = Some(process);
         } else {
-            self.starts = self
-                .events()
-                .iter()
-                .filter(|event| event.kind == Kind::Started)
-                .count();
+            self.starts = self.events().iter().filter(|event| event.kind == Kind::Started).count();
         }
         started
     }
@@ -155,18 +125,12 @@ impl Prosody {
 
     /// SIGSTOP: connections stay, nothing is answered.
     pub fn freeze(&mut self) {
-        self.process
-            .as_mut()
-            .expect("Prosody is not running")
-            .signal(Signal::STOP);
+        self.process.as_mut().expect("Prosody is not running").signal(Signal::STOP);
     }
 
     /// SIGCONT
     pub fn thaw(&mut self) {
-        self.process
-            .as_mut()
-            .expect("Prosody is not running")
-            .signal(Signal::CONT);
+        self.process.as_mut().expect("Prosody is not running").signal(Signal::CONT);
     }
 
     /// STARTTLS, on 127.0.0.1 and `::1`.
@@ -195,11 +159,7 @@ impl Prosody {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let escaped = password.replace('\\', "\\\\").replace('"', "\\\"");
         let new = path.with_extension("new");
-        std::fs::write(
-            &new,
-            format!("return {{ [\"password\"] = \"{escaped}\"; }};\n"),
-        )
-        .unwrap();
+        std::fs::write(&new, format!("return {{ [\"password\"] = \"{escaped}\"; }};\n")).unwrap();
         std::fs::rename(new, path).unwrap();
     }
 
@@ -211,12 +171,7 @@ impl Prosody {
     fn account_file(&self, bare_jid: &str) -> PathBuf {
         let (user, host) = bare_jid.split_once('@').expect("a bare JID");
         let file = format!("{}.dat", encode(user));
-        self.directory
-            .path()
-            .join("data")
-            .join(encode(host))
-            .join("accounts")
-            .join(file)
+        self.directory.path().join("data").join(encode(host)).join("accounts").join(file)
     }
 
     /// How an account with [`PASSWORD`] reaches this server.
@@ -257,9 +212,7 @@ impl Prosody {
     /// The session of this full JID, as soon as there is one with a connection.
     pub async fn wait_online(&self, full_jid: &str, limit: Duration) -> Session {
         until(&format!("{full_jid} online"), limit, || {
-            self.sessions()
-                .remove(full_jid)
-                .filter(|session| !session.hibernating)
+            self.sessions().remove(full_jid).filter(|session| !session.hibernating)
         })
         .await
     }
@@ -269,8 +222,7 @@ impl Prosody {
     pub async fn wait_gone(&self, full_jid: &str, limit: Duration) -> Option<End> {
         until(&format!("{full_jid} gone"), limit, || {
             let events = self.events();
-            (!sessions::present(&events).contains_key(full_jid))
-                .then(|| last_end(&events, full_jid))
+            (!sessions::present(&events).contains_key(full_jid)).then(|| last_end(&events, full_jid))
         })
         .await
     }
@@ -300,17 +252,11 @@ impl Drop for Prosody {
 }
 
 fn last_end(events: &[Event], full_jid: &str) -> Option<End> {
-    let run = events
-        .iter()
-        .rposition(|event| event.kind == Kind::Started)
-        .unwrap_or(0);
-    events[run..]
-        .iter()
-        .rev()
-        .find_map(|event| match &event.kind {
-            Kind::Unbind(end) if event.jid == full_jid => Some(end.clone()),
-            _ => None,
-        })
+    let run = events.iter().rposition(|event| event.kind == Kind::Started).unwrap_or(0);
+    events[run..].iter().rev().find_map(|event| match &event.kind {
+        Kind::Unbind(end) if event.jid == full_jid => Some(end.clone()),
+        _ => None,
+    })
 }
 
 /// Prosody's file names: everything but letters and digits as `%xx`.
@@ -325,13 +271,7 @@ fn encode(name: &str) -> String {
     })
 }
 
-fn configuration(
-    directory: &Path,
-    hosts: &[&str],
-    options: &Options,
-    port: u16,
-    direct_tls_port: u16,
-) -> String {
+fn configuration(directory: &Path, hosts: &[&str], options: &Options, port: u16, direct_tls_port: u16) -> String {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/harness/prosody");
     let smacks = if options.smacks { r#""smacks"; "# } else { "" };
     let mut text = format!(

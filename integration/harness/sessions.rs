@@ -96,12 +96,8 @@ pub fn present(events: &[Event]) -> BTreeMap<String, Session> {
         match &event.kind {
             Kind::Started => sessions.clear(),
             Kind::Bind => {
-                let session = Session {
-                    port: event.port,
-                    id: event.session.clone(),
-                    since: event.time,
-                    hibernating: false,
-                };
+                let session =
+                    Session { port: event.port, id: event.session.clone(), since: event.time, hibernating: false };
                 sessions.insert(event.jid.clone(), session);
             }
             Kind::Unbind(_) => {
@@ -129,15 +125,9 @@ fn a_resumed_session_stays_the_same_on_another_port() {
                 7.0\tunb";
     let events = parse(text);
     assert_eq!(events.len(), 6);
-    assert_eq!(
-        events[5].kind,
-        Kind::Unbind(End::ByServer("conflict".to_owned()))
-    );
+    assert_eq!(events[5].kind, Kind::Unbind(End::ByServer("conflict".to_owned())));
     let sessions = present(&events);
     assert_eq!(sessions.len(), 1);
     let session = &sessions["a@a.test/r"];
-    assert_eq!(
-        (session.port, session.id.as_str(), session.hibernating),
-        (4001, "id1", false)
-    );
+    assert_eq!((session.port, session.id.as_str(), session.hibernating), (4001, "id1", false));
 }

@@ -8,14 +8,7 @@ use std::time::Duration;
 use super::wait::until;
 
 /// The arguments with which the CWMP client is told of a connection request.
-pub const INFORM: [&str; 6] = [
-    "-t",
-    "1",
-    "call",
-    "tr069",
-    "inform",
-    r#"{"event":"6 connection request"}"#,
-];
+pub const INFORM: [&str; 6] = ["-t", "1", "call", "tr069", "inform", r#"{"event":"6 connection request"}"#];
 
 /// Each call becomes a file named after its time, with the arguments NUL-separated; it is there before the call goes on.
 /// `NAME.end` follows when the call returns, and holds its exit status.
@@ -54,15 +47,9 @@ impl Ubus {
         fs::create_dir_all(directory.join("calls")).unwrap();
         fs::create_dir_all(directory.join("bin")).unwrap();
         let script = directory.join("bin/ubus");
-        fs::write(
-            &script,
-            SCRIPT.replace("@STATE@", &directory.display().to_string()),
-        )
-        .unwrap();
+        fs::write(&script, SCRIPT.replace("@STATE@", &directory.display().to_string())).unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-        Self {
-            directory: directory.to_owned(),
-        }
+        Self { directory: directory.to_owned() }
     }
 
     /// What is to come first in PATH.
@@ -93,25 +80,17 @@ impl Ubus {
         let mut names: Vec<String> = fs::read_dir(&calls)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| {
-                Path::new(name)
-                    .extension()
-                    .is_none_or(|extension| extension != "end")
-            })
+            .filter(|name| Path::new(name).extension().is_none_or(|extension| extension != "end"))
             .collect();
         names.sort();
-        names
-            .iter()
-            .map(|name| read(&calls.join(name), name))
-            .collect()
+        names.iter().map(|name| read(&calls.join(name), name)).collect()
     }
 
     /// Waits until there are `count` calls, and gives them; more than that fails the test.
     pub async fn wait_calls(&self, count: usize, limit: Duration) -> Vec<Call> {
-        let calls = until(&format!("{count} calls of ubus"), limit, || {
-            Some(self.calls()).filter(|calls| calls.len() >= count)
-        })
-        .await;
+        let calls =
+            until(&format!("{count} calls of ubus"), limit, || Some(self.calls()).filter(|calls| calls.len() >= count))
+                .await;
         assert_eq!(calls.len(), count, "{calls:?}");
         calls
     }
@@ -123,9 +102,5 @@ fn read(path: &Path, name: &str) -> Call {
     arguments.pop();
     let status = fs::read_to_string(path.with_file_name(format!("{name}.end"))).ok();
     let time = name.rsplit_once('.').expect("time.pid").0;
-    Call {
-        time: time.parse().unwrap(),
-        arguments,
-        status: status.map(|status| status.parse().unwrap()),
-    }
+    Call { time: time.parse().unwrap(), arguments, status: status.map(|status| status.parse().unwrap()) }
 }

@@ -18,28 +18,19 @@ pub struct Section {
 impl Section {
     /// `config KIND 'NAME'`
     pub fn named(kind: &str, name: &str) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            name: Some(name.to_owned()),
-            values: Vec::new(),
-        }
+        Self { kind: kind.to_owned(), name: Some(name.to_owned()), values: Vec::new() }
     }
 
     /// `config KIND`
     pub fn anonymous(kind: &str) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            name: None,
-            values: Vec::new(),
-        }
+        Self { kind: kind.to_owned(), name: None, values: Vec::new() }
     }
 
     /// `option NAME 'VALUE'`; replaces what the section had under that name.
     #[must_use]
     pub fn option(mut self, name: &str, value: impl fmt::Display) -> Self {
         self.values.retain(|(_, known, _)| known != name);
-        self.values
-            .push((false, name.to_owned(), value.to_string()));
+        self.values.push((false, name.to_owned(), value.to_string()));
         self
     }
 
@@ -63,14 +54,7 @@ impl Section {
         Self::named("xmpp", "xmpp")
             .option("enable", 1)
             .option("loglevel", "DEBUG")
-            .option(
-                "id",
-                if ids.is_empty() {
-                    "0".to_owned()
-                } else {
-                    ids.join(" ")
-                },
-            )
+            .option("id", if ids.is_empty() { "0".to_owned() } else { ids.join(" ") })
     }
 
     /// A connection of this full JID to the server's host; its row is [`server`](Self::server). The waits are the
@@ -104,9 +88,7 @@ impl Section {
 
     /// The section `cpe` of /etc/config/cwmp.
     pub fn cpe(userid: &str, passwd: &str) -> Self {
-        Self::named("cpe", "cpe")
-            .option("userid", userid)
-            .option("passwd", passwd)
+        Self::named("cpe", "cpe").option("userid", userid).option("passwd", passwd)
     }
 }
 
@@ -159,13 +141,7 @@ impl UciFile {
     /// As `uci commit` does: the old file is opened for writing and closed again as it was, a new one is written beside it
     /// and renamed over it.
     pub fn commit(&self, text: &str) {
-        drop(
-            File::options()
-                .append(true)
-                .create(true)
-                .open(&self.path)
-                .unwrap(),
-        );
+        drop(File::options().append(true).create(true).open(&self.path).unwrap());
         let directory = self.path.parent().unwrap();
         let name = self.path.file_name().unwrap().to_string_lossy();
         let new = directory.join(format!(".{name}.uci-{:08x}", rand::random::<u32>()));
@@ -194,14 +170,7 @@ impl UciFile {
 
 #[test]
 fn values_are_quoted_for_uci() {
-    let section = Section::named("xmpp", "xmpp")
-        .option("a", "it's")
-        .list("b", 1)
-        .list("b", 2)
-        .option("a", "x");
-    assert_eq!(
-        section.to_string(),
-        "config xmpp 'xmpp'\n\tlist b '1'\n\tlist b '2'\n\toption a 'x'\n\n"
-    );
+    let section = Section::named("xmpp", "xmpp").option("a", "it's").list("b", 1).list("b", 2).option("a", "x");
+    assert_eq!(section.to_string(), "config xmpp 'xmpp'\n\tlist b '1'\n\tlist b '2'\n\toption a 'x'\n\n");
     assert_eq!(quote("it's"), r"'it'\''s'");
 }

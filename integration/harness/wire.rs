@@ -28,36 +28,18 @@ impl Wire {
             .login(&bare, &account.password, Timeouts::tight())
             .await
             .expect("the login");
-        let pending = stream
-            .send_header(header(bare.domain().as_str()))
-            .await
-            .unwrap();
-        let (_, stream) = pending
-            .recv_features::<xmpp_parsers::sasl::Nonza>()
-            .await
-            .unwrap();
-        let mut wire = Self {
-            transport: stream.into_inner(),
-            jid: String::new(),
-            received: String::new(),
-        };
-        let resource = account
-            .jid
-            .resource()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let pending = stream.send_header(header(bare.domain().as_str())).await.unwrap();
+        let (_, stream) = pending.recv_features::<xmpp_parsers::sasl::Nonza>().await.unwrap();
+        let mut wire = Self { transport: stream.into_inner(), jid: String::new(), received: String::new() };
+        let resource = account.jid.resource().map(ToString::to_string).unwrap_or_default();
         let answer = wire
             .ask(&format!(
                 "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
                  <resource>{resource}</resource></bind></iq>"
             ))
             .await;
-        let jid = answer
-            .split("<jid>")
-            .nth(1)
-            .and_then(|rest| rest.split('<').next());
-        jid.unwrap_or_else(|| panic!("not bound: {answer}"))
-            .clone_into(&mut wire.jid);
+        let jid = answer.split("<jid>").nth(1).and_then(|rest| rest.split('<').next());
+        jid.unwrap_or_else(|| panic!("not bound: {answer}")).clone_into(&mut wire.jid);
         wire
     }
 
@@ -78,20 +60,12 @@ impl Wire {
             loop {
                 if let Some(length) = first_stanza(&self.received) {
                     let rest = self.received.split_off(length);
-                    return std::mem::replace(&mut self.received, rest)
-                        .trim_start()
-                        .to_owned();
+                    return std::mem::replace(&mut self.received, rest).trim_start().to_owned();
                 }
                 let mut buffer = [0; 4096];
                 let read = self.transport.read(&mut buffer).await.unwrap();
-                assert!(
-                    read > 0,
-                    "{}: the stream ended after {:?}",
-                    self.jid,
-                    self.received
-                );
-                self.received
-                    .push_str(std::str::from_utf8(&buffer[..read]).expect("ASCII in tests"));
+                assert!(read > 0, "{}: the stream ended after {:?}", self.jid, self.received);
+                self.received.push_str(std::str::from_utf8(&buffer[..read]).expect("ASCII in tests"));
             }
         })
         .await
@@ -101,10 +75,7 @@ impl Wire {
     /// The next stanza that holds `needle`; others are thrown away.
     pub async fn expect(&mut self, needle: &str) -> String {
         loop {
-            let stanza = self
-                .next(LIMIT)
-                .await
-                .unwrap_or_else(|| panic!("nothing with {needle:?} came"));
+            let stanza = self.next(LIMIT).await.unwrap_or_else(|| panic!("nothing with {needle:?} came"));
             if stanza.contains(needle) {
                 return stanza;
             }
@@ -113,11 +84,7 @@ impl Wire {
 
     /// Sends an IQ and waits for its answer: it is known by its `id='...'`, in single quotes.
     pub async fn ask(&mut self, iq: &str) -> String {
-        let id = iq
-            .split(" id='")
-            .nth(1)
-            .and_then(|rest| rest.split('\'').next())
-            .expect("an id");
+        let id = iq.split(" id='").nth(1).and_then(|rest| rest.split('\'').next()).expect("an id");
         let needle = format!(" id='{id}'");
         self.send(iq).await;
         self.expect(&needle).await
@@ -127,8 +94,7 @@ impl Wire {
     pub async fn accept(&mut self) -> String {
         let request = self.expect("<iq ").await;
         let (id, from) = (attribute(&request, "id"), attribute(&request, "from"));
-        self.send(&format!("<iq type='result' id='{id}' to='{from}'/>"))
-            .await;
+        self.send(&format!("<iq type='result' id='{id}' to='{from}'/>")).await;
         request
     }
 
@@ -142,13 +108,8 @@ impl Wire {
 /// The value of an attribute of the stanza's own element.
 pub fn attribute(stanza: &str, name: &str) -> String {
     let tag = stanza.split('>').next().unwrap_or_default();
-    let value = tag
-        .split(&format!(" {name}='"))
-        .nth(1)
-        .and_then(|rest| rest.split('\'').next());
-    value
-        .unwrap_or_else(|| panic!("no attribute {name} in {stanza}"))
-        .to_owned()
+    let value = tag.split(&format!(" {name}='")).nth(1).and_then(|rest| rest.split('\'').next());
+    value.unwrap_or_else(|| panic!("no attribute {name} in {stanza}")).to_owned()
 }
 
 /// The length of the first stanza in what Prosody writes: no `>` but at the end of a tag, no comments, no CDATA.

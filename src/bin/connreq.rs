@@ -57,10 +57,7 @@ struct Arguments {
 fn main() -> ExitCode {
     // Clap's own exit status for wrong arguments is 2 as well: nothing was answered.
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("cannot start: {error}")),
     };
@@ -76,12 +73,8 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<u8, String> {
     let password = secret(arguments.password_file.as_deref(), "CONNREQ_PASSWORD")?
         .ok_or("no password for the account: give --password-file or CONNREQ_PASSWORD")?;
-    let secret =
-        secret(arguments.connreq_secret_file.as_deref(), "CONNREQ_SECRET")?.unwrap_or_default();
-    let credentials = Credentials {
-        username: arguments.connreq_user,
-        password: secret,
-    };
+    let secret = secret(arguments.connreq_secret_file.as_deref(), "CONNREQ_SECRET")?.unwrap_or_default();
+    let credentials = Credentials { username: arguments.connreq_user, password: secret };
     let trust = match (arguments.insecure, arguments.ca) {
         (true, _) => Trust::Anything,
         (false, Some(path)) => Trust::File(path),
@@ -90,43 +83,25 @@ async fn run(arguments: Arguments) -> Result<u8, String> {
     let limit = Duration::from_secs(arguments.timeout.into());
     let to = Jid::from(arguments.to);
     let jid = arguments.jid;
-    let account = Account {
-        jid: jid.clone(),
-        password,
-        server: arguments.server,
-        trust,
-    };
-    let mut requester = Requester::connect(account, limit)
-        .await
-        .map_err(|error| format!("cannot log in as {jid}: {error}"))?;
+    let account = Account { jid: jid.clone(), password, server: arguments.server, trust };
+    let mut requester =
+        Requester::connect(account, limit).await.map_err(|error| format!("cannot log in as {jid}: {error}"))?;
     let answer = requester.request(&to, &credentials, limit).await;
     let code = match &answer {
         Answer::Result { rtt } => {
             say(&format!("result from {to} in {}", milliseconds(*rtt)));
             0
         }
-        Answer::Error {
-            condition,
-            text,
-            rtt,
-        } => {
-            let text = text
-                .as_deref()
-                .map(|text| format!(": {text:?}"))
-                .unwrap_or_default();
-            say(&format!(
-                "error {condition} from {to} in {}{text}",
-                milliseconds(*rtt)
-            ));
+        Answer::Error { condition, text, rtt } => {
+            let text = text.as_deref().map(|text| format!(": {text:?}")).unwrap_or_default();
+            say(&format!("error {condition} from {to} in {}{text}", milliseconds(*rtt)));
             REFUSED
         }
         Answer::None(Silence::TimedOut) => {
             return Err(format!("no answer from {to} within {limit:?}"));
         }
         Answer::None(Silence::Lost) => {
-            return Err(format!(
-                "no answer from {to}: the connection to the server was lost"
-            ));
+            return Err(format!("no answer from {to}: the connection to the server was lost"));
         }
     };
     requester.close().await;
@@ -138,11 +113,8 @@ fn secret(file: Option<&Path>, variable: &str) -> Result<Option<SecretString>, S
     let Some(path) = file else {
         return Ok(std::env::var(variable).ok().map(SecretString::from));
     };
-    let text =
-        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(Some(SecretString::from(
-        text.trim_end_matches(['\r', '\n']),
-    )))
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Some(SecretString::from(text.trim_end_matches(['\r', '\n']))))
 }
 
 fn milliseconds(time: Duration) -> String {

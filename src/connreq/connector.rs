@@ -27,9 +27,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_xmpp::connect::{DnsConfig, ServerConnector};
 use tokio_xmpp::error::ProtocolError;
-use tokio_xmpp::xmlstream::{
-    InitiatingStream, PendingFeaturesRecv, StreamHeader, Timeouts, initiate_stream,
-};
+use tokio_xmpp::xmlstream::{InitiatingStream, PendingFeaturesRecv, StreamHeader, Timeouts, initiate_stream};
 use tokio_xmpp::{Error, client_login};
 use xmpp_parsers::jid::{BareJid, Jid};
 use xmpp_parsers::{ns, starttls};
@@ -55,51 +53,26 @@ impl Connector {
     ///
     /// # Errors
     /// The server cannot be reached, offers no STARTTLS, or its certificate is not valid for `domain`.
-    pub async fn open(
-        &self,
-        domain: &str,
-        timeouts: Timeouts,
-    ) -> Result<PendingFeaturesRecv<Transport>, Error> {
+    pub async fn open(&self, domain: &str, timeouts: Timeouts) -> Result<PendingFeaturesRecv<Transport>, Error> {
         let tcp = match &self.server {
             Some(server) => TcpStream::connect(server).await?,
             None => DnsConfig::srv_default_client(domain).resolve().await?,
         };
-        let plain = initiate_stream(
-            BufStream::new(tcp),
-            ns::JABBER_CLIENT,
-            header(domain),
-            timeouts,
-        )
-        .await?;
+        let plain = initiate_stream(BufStream::new(tcp), ns::JABBER_CLIENT, header(domain), timeouts).await?;
         let (features, mut stream) = plain.recv_features::<starttls::Nonza>().await?;
         if !features.can_starttls() {
             return Err(ProtocolError::NoTls.into());
         }
-        stream
-            .send(&starttls::Nonza::Request(starttls::Request))
-            .await?;
+        stream.send(&starttls::Nonza::Request(starttls::Request)).await?;
         let Some(Ok(starttls::Nonza::Proceed(_))) = stream.next().await else {
             return Err(ProtocolError::NoTls.into());
         };
         let name = idna::domain_to_ascii(domain)
             .ok()
             .and_then(|ascii| ServerName::try_from(ascii).ok())
-            .ok_or_else(|| {
-                io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    format!("{domain} is no host name"),
-                )
-            })?;
-        let tls = TlsConnector::from(Arc::clone(&self.tls))
-            .connect(name, stream.into_inner().into_inner())
-            .await?;
-        Ok(initiate_stream(
-            BufStream::new(tls),
-            ns::JABBER_CLIENT,
-            header(domain),
-            timeouts,
-        )
-        .await?)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("{domain} is no host name")))?;
+        let tls = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream.into_inner().into_inner()).await?;
+        Ok(initiate_stream(BufStream::new(tls), ns::JABBER_CLIENT, header(domain), timeouts).await?)
     }
 
     /// Opens a stream and logs in; the stream is to be opened anew on what is returned, and a resource to be bound.
@@ -124,20 +97,14 @@ impl Connector {
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connector")
-            .field("server", &self.server)
-            .finish_non_exhaustive()
+        f.debug_struct("Connector").field("server", &self.server).finish_non_exhaustive()
     }
 }
 
 /// The header that opens a client's stream to `domain`.
 #[must_use]
 pub fn header(domain: &str) -> StreamHeader<'_> {
-    StreamHeader {
-        to: Some(Cow::Borrowed(domain)),
-        from: None,
-        id: None,
-    }
+    StreamHeader { to: Some(Cow::Borrowed(domain)), from: None, id: None }
 }
 
 /// Why there is no session, or no longer one.
@@ -178,16 +145,7 @@ impl OneLogin {
     ) -> (Self, mpsc::UnboundedReceiver<Ended>) {
         let (ended, report) = mpsc::unbounded_channel();
         let phase = Arc::new(AtomicU8::new(Phase::Fresh as u8));
-        (
-            Self {
-                connector,
-                account,
-                password,
-                phase,
-                ended,
-            },
-            report,
-        )
+        (Self { connector, account, password, phase, ended }, report)
     }
 
     /// To be called when the session is there.
@@ -196,11 +154,7 @@ impl OneLogin {
     }
 
     async fn diagnose(&self, timeouts: Timeouts) -> Ended {
-        match self
-            .connector
-            .login(&self.account, &self.password, timeouts)
-            .await
-        {
+        match self.connector.login(&self.account, &self.password, timeouts).await {
             Err(error) => Ended::Refused(error),
             // It worked this time: what went wrong came after it, or was for a moment.
             Ok(_) => Ended::Lost,
@@ -210,9 +164,7 @@ impl OneLogin {
 
 impl fmt::Debug for OneLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OneLogin")
-            .field("account", &self.account)
-            .finish_non_exhaustive()
+        f.debug_struct("OneLogin").field("account", &self.account).finish_non_exhaustive()
     }
 }
 

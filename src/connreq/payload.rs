@@ -21,18 +21,13 @@ impl Credentials {
     /// Credentials from their two texts.
     #[must_use]
     pub fn new(username: &str, password: &str) -> Self {
-        Self {
-            username: username.to_owned(),
-            password: SecretString::from(password),
-        }
+        Self { username: username.to_owned(), password: SecretString::from(password) }
     }
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("username", &self.username)
-            .finish_non_exhaustive()
+        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
     }
 }
 
@@ -64,9 +59,6 @@ mod tests {
     #[test]
     fn the_password_is_not_in_the_debug_output() {
         let text = format!("{:?}", Credentials::new("someone", "topsecret"));
-        assert!(
-            text.contains("someone") && !text.contains("topsecret"),
-            "{text}"
-        );
+        assert!(text.contains("someone") && !text.contains("topsecret"), "{text}");
     }
 }

@@ -118,12 +118,8 @@ impl Requester {
         let bare = account.jid.to_bare();
         let connector = Connector::new(account.server, tls);
         let (login, mut ended) = OneLogin::new(connector, bare.clone(), account.password.clone());
-        let mut builder = ClientBuilder::new_with_connector(
-            bare,
-            account.password.expose_secret(),
-            login.clone(),
-        )
-        .set_timeouts(Timeouts::tight());
+        let mut builder = ClientBuilder::new_with_connector(bare, account.password.expose_secret(), login.clone())
+            .set_timeouts(Timeouts::tight());
         if let Some(resource) = account.jid.resource() {
             builder = builder.set_resource(resource.as_str());
         }
@@ -145,14 +141,7 @@ impl Requester {
         .await
         .unwrap_or(Err(LoginError::TimedOut(limit)))?;
         login.online();
-        Ok(Self {
-            agent,
-            jid,
-            ended,
-            lost: false,
-            inbox: VecDeque::new(),
-            responses: VecDeque::new(),
-        })
+        Ok(Self { agent, jid, ended, lost: false, inbox: VecDeque::new(), responses: VecDeque::new() })
     }
 
     /// The JID that the server bound.
@@ -162,18 +151,9 @@ impl Requester {
     }
 
     /// Sends one connection request and waits for its answer up to `limit`.
-    pub async fn request(
-        &mut self,
-        to: &Jid,
-        credentials: &Credentials,
-        limit: Duration,
-    ) -> Answer {
-        let iq = Iq::Get {
-            from: None,
-            to: Some(to.clone()),
-            id: String::new(),
-            payload: connection_request(credentials),
-        };
+    pub async fn request(&mut self, to: &Jid, credentials: &Credentials, limit: Duration) -> Answer {
+        let iq =
+            Iq::Get { from: None, to: Some(to.clone()), id: String::new(), payload: connection_request(credentials) };
         let start = Instant::now();
         match self.ask(iq, limit).await {
             Err(Lost) => Answer::None(Silence::Lost),
@@ -302,14 +282,8 @@ fn answers(response: &Iq, id: &str, to: Option<&Jid>, own: &FullJid) -> bool {
 fn judge(iq: &Iq, rtt: Duration) -> Answer {
     match iq {
         Iq::Error { error, .. } => Answer::Error {
-            condition: Element::from(error.defined_condition.clone())
-                .name()
-                .to_owned(),
-            text: error
-                .texts
-                .get("en")
-                .or_else(|| error.texts.values().next())
-                .cloned(),
+            condition: Element::from(error.defined_condition.clone()).name().to_owned(),
+            text: error.texts.get("en").or_else(|| error.texts.values().next()).cloned(),
             rtt,
         },
         _ => Answer::Result { rtt },
@@ -321,12 +295,7 @@ mod tests {
     use super::*;
 
     fn result(from: Option<&str>, id: &str) -> Iq {
-        Iq::Result {
-            from: from.map(|jid| Jid::new(jid).unwrap()),
-            to: None,
-            id: id.to_owned(),
-            payload: None,
-        }
+        Iq::Result { from: from.map(|jid| Jid::new(jid).unwrap()), to: None, id: id.to_owned(), payload: None }
     }
 
     fn own() -> FullJid {
@@ -336,24 +305,9 @@ mod tests {
     #[test]
     fn an_answer_has_the_id_and_comes_from_whom_was_asked() {
         let to = Jid::new("cpe@a.test/wan").unwrap();
-        assert!(answers(
-            &result(Some("cpe@a.test/wan"), "1"),
-            "1",
-            Some(&to),
-            &own()
-        ));
-        assert!(!answers(
-            &result(Some("cpe@a.test/wan"), "2"),
-            "1",
-            Some(&to),
-            &own()
-        ));
-        assert!(!answers(
-            &result(Some("cpe@a.test/lan"), "1"),
-            "1",
-            Some(&to),
-            &own()
-        ));
+        assert!(answers(&result(Some("cpe@a.test/wan"), "1"), "1", Some(&to), &own()));
+        assert!(!answers(&result(Some("cpe@a.test/wan"), "2"), "1", Some(&to), &own()));
+        assert!(!answers(&result(Some("cpe@a.test/lan"), "1"), "1", Some(&to), &own()));
         assert!(!answers(&result(None, "1"), "1", Some(&to), &own()));
     }
 

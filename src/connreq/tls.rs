@@ -43,16 +43,10 @@ impl Trust {
                 builder.with_root_certificates(roots).with_no_client_auth()
             }
             Self::File(path) => {
-                let invalid = |what: String| {
-                    io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        format!("{}: {what}", path.display()),
-                    )
-                };
+                let invalid =
+                    |what: String| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", path.display()));
                 let mut roots = RootCertStore::empty();
-                for certificate in
-                    CertificateDer::pem_file_iter(path).map_err(|e| invalid(e.to_string()))?
-                {
+                for certificate in CertificateDer::pem_file_iter(path).map_err(|e| invalid(e.to_string()))? {
                     let certificate = certificate.map_err(|e| invalid(e.to_string()))?;
                     roots.add(certificate).map_err(|e| invalid(e.to_string()))?;
                 }
@@ -87,12 +81,7 @@ impl ServerCertVerifier for AcceptAnything {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -101,12 +90,7 @@ impl ServerCertVerifier for AcceptAnything {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.0.signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -124,17 +108,12 @@ mod tests {
         let path = directory.path().join("ca.pem");
         std::fs::write(&path, "nothing here\n").unwrap();
         let error = Trust::File(path).client_config().unwrap_err();
-        assert!(
-            error.to_string().contains("ca.pem: no certificate"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("ca.pem: no certificate"), "{error}");
     }
 
     #[test]
     fn a_missing_file_is_refused_by_name() {
-        let error = Trust::File(PathBuf::from("/nonexistent/ca.pem"))
-            .client_config()
-            .unwrap_err();
+        let error = Trust::File(PathBuf::from("/nonexistent/ca.pem")).client_config().unwrap_err();
         assert!(error.to_string().contains("/nonexistent/ca.pem"), "{error}");
     }
 }
