@@ -63,10 +63,11 @@ mod tests {
         let path = directory.path().join("xmpp");
         assert!(matches!(read(&path), Err(ReadError::Missing(_))));
         assert!(matches!(read(&path.join("x")), Err(ReadError::Missing(_))));
-        fs::write(&path, vec![b'\n'; 1 << 20]).unwrap();
-        assert_eq!(read(&path).unwrap().len(), 1 << 20);
+        let largest = usize::try_from(MAX_SIZE).unwrap();
+        fs::write(&path, vec![b'\n'; largest]).unwrap();
+        assert_eq!(read(&path).unwrap().len(), largest);
         assert!(matches!(read(&path.join("x")), Err(ReadError::Missing(_))));
-        fs::write(&path, vec![b'\n'; (1 << 20) + 1]).unwrap();
+        fs::write(&path, vec![b'\n'; largest + 1]).unwrap();
         assert!(matches!(read(&path), Err(ReadError::TooLarge(_))));
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();

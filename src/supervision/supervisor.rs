@@ -162,7 +162,7 @@ impl<Id: ChildId> Supervisor<Id> {
         let well = started.is_ok();
         let running = started.unwrap_or_else(|payload| Running::failed(panicked(payload.as_ref())));
         if well {
-            tracing::info!(supervisor = %self.name, child = %id, %incarnation, "child started");
+            tracing::debug!(supervisor = %self.name, child = %id, %incarnation, "child started");
         }
         let (task, handle) = running.into_parts();
         self.live.insert(id.clone(), Live { handle, asked_to_stop: false });

@@ -250,7 +250,7 @@ async fn handshake(transport: Transport, config: Arc<ClientConfig>, account: &Ac
 
 /// Resource binding (RFC 6120 7). The JID that the server gives is ours, whatever was asked for.
 async fn bind(stream: &mut XmlStream<Buffered>, features: &Features, account: &Account) -> Result<FullJid, Cause> {
-    if !features.bind {
+    if features.bind.is_none() {
         return Err(Cause::Unexpected("the feature bind"));
     }
     let request = format!("{:016x}", rand::rng().random::<u64>());

@@ -150,12 +150,22 @@ pub struct Features {
     #[xml(child(default))]
     pub channel_bindings: Option<ChannelBindings>,
     /// Resource binding is offered.
-    #[xml(flag(namespace = ns::BIND, name = "bind"))]
-    pub bind: bool,
+    #[xml(child(default))]
+    pub bind: Option<Bind>,
     /// Stream management is offered (XEP-0198).
-    #[xml(flag(namespace = ns::STREAM_MANAGEMENT, name = "sm"))]
-    pub stream_management: bool,
+    #[xml(child(default))]
+    pub stream_management: Option<StreamManagement>,
 }
+
+/// The resource binding feature, whatever is in it.
+#[derive(FromXml, Debug, Clone)]
+#[xml(namespace = ns::BIND, name = "bind", discard(text))]
+pub struct Bind;
+
+/// The stream management feature, whatever is in it.
+#[derive(FromXml, Debug, Clone)]
+#[xml(namespace = ns::STREAM_MANAGEMENT, name = "sm", discard(text))]
+pub struct StreamManagement;
 
 /// The STARTTLS feature.
 #[derive(FromXml, Debug, Clone)]

@@ -171,11 +171,16 @@ impl World {
     fn apply(&mut self, op: Op) {
         match op {
             Op::Add { id, restart, budgeted } => {
-                let present = self.wanted.iter().any(|child| child.0 == id);
+                let before = self.policy.children().into_iter().find(|child| child.id == id).map(|child| child.state);
                 if let Ok(actions) = self.policy.start_child(Self::spec(id, restart, budgeted)) {
-                    assert!(!present);
-                    self.wanted.push((id, budgeted));
                     self.restarts.retain(|(whose, _)| *whose != Some(id));
+                    match self.wanted.iter_mut().find(|child| child.0 == id) {
+                        None => self.wanted.push((id, budgeted)),
+                        Some(child) => {
+                            assert_eq!(before, Some(ChildState::Stopping), "{id} was there to stay");
+                            child.1 = budgeted;
+                        }
+                    }
                     self.carry_out(actions);
                 }
             }
