@@ -34,6 +34,7 @@ finish() {
 	[ -z "$server" ] || kill -KILL "$server" 2> /dev/null || true
 	[ -z "$server" ] || wait "$server" 2> /dev/null || true
 	rm -rf "$dir"
+	[ "$status" -eq 0 ] || printf '\nThe demo did not come to its end (exit status %s).\n' "$status" >&2
 	exit "$status"
 }
 trap finish EXIT
@@ -193,7 +194,8 @@ show() { sed "s/\\(password \\).*/\\1.../; s/^/   | /"; }
 # As `uci commit` does: a new file beside the old one, renamed over it. Shows what changed.
 commit() {
 	config_text > "$dir/config/.xmpp.new"
-	diff -U0 "$dir/config/xmpp" "$dir/config/.xmpp.new" | sed '1,2d; /^@@/d' | show
+	# diff ends with 1 when there is a difference.
+	{ diff -U0 "$dir/config/xmpp" "$dir/config/.xmpp.new" || true; } | sed '1,2d; /^@@/d' | show
 	mv "$dir/config/.xmpp.new" "$dir/config/xmpp"
 }
 

@@ -58,6 +58,8 @@ impl Connector {
             Some(server) => TcpStream::connect(server).await?,
             None => DnsConfig::srv_default_client(domain).resolve().await?,
         };
+        // The round trip is to be the CPE's, not the wait for a full segment.
+        tcp.set_nodelay(true)?;
         let plain = initiate_stream(BufStream::new(tcp), ns::JABBER_CLIENT, header(domain), timeouts).await?;
         let (features, mut stream) = plain.recv_features::<starttls::Nonza>().await?;
         if !features.can_starttls() {
