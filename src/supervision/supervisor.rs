@@ -179,7 +179,7 @@ impl<Id: ChildId> Supervisor<Id> {
         let (follows, actions) = self.policy.exited(id, incarnation, &reason, Instant::now().into_std());
         let supervisor = &self.name;
         if !reason.is_abnormal() {
-            tracing::info!(%supervisor, child = %id, %incarnation, %reason, %follows, "child ended");
+            tracing::debug!(%supervisor, child = %id, %incarnation, %reason, %follows, "child ended");
         } else if follows == Verdict::Expected {
             tracing::warn!(%supervisor, child = %id, %incarnation, %reason, %follows, "child did not stop cleanly");
         } else {
