@@ -12,26 +12,26 @@ use xmppd::config::model::Retry;
 use xmppd::xmpp::retry::Policy;
 
 /// Devices.
-pub const FLEET: u64 = 1000;
+pub(crate) const FLEET: u64 = 1000;
 /// How long the server is away, seconds.
-pub const AWAY: u64 = 30 * 60;
+pub(crate) const AWAY: u64 = 30 * 60;
 
 /// What the fleet does, second by second from the loss of the streams on.
 #[derive(Debug, Default)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     /// Attempts that fail, by second.
-    pub attempts: Vec<u64>,
+    pub(crate) attempts: Vec<u64>,
     /// Logins, by second.
-    pub logins: Vec<u64>,
+    pub(crate) logins: Vec<u64>,
 }
 
 /// TR-181's default schedule, with so many attempts per address.
-pub fn schedule(attempts: u32) -> Retry {
+pub(crate) fn schedule(attempts: u32) -> Retry {
     Retry { attempts, initial: Duration::from_secs(60), multiplier: 2000, max: Duration::from_secs(30720) }
 }
 
 /// Simulates the fleet; each device has one server with one address.
-pub fn simulate(settings: Retry) -> Timeline {
+pub(crate) fn simulate(settings: Retry) -> Timeline {
     let mut timeline = Timeline::default();
     for device in 0..FLEET {
         let rng = &mut StdRng::seed_from_u64(device);
@@ -55,7 +55,7 @@ fn count(seconds: &mut Vec<u64>, at: Duration) {
 }
 
 /// The most that happens in one second.
-pub fn busiest(seconds: &[u64]) -> u64 {
+pub(crate) fn busiest(seconds: &[u64]) -> u64 {
     seconds.iter().copied().max().unwrap_or(0)
 }
 

@@ -54,6 +54,11 @@ impl Loaded {
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
+
+    /// The connections whose sections are refused, as far as can be told which they are.
+    pub fn refused_connections(&self) -> impl Iterator<Item = ConnectionId> + '_ {
+        self.refused.connections.iter().copied()
+    }
 }
 
 /// Reads the text of `file`; the name is for messages only.
