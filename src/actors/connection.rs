@@ -36,7 +36,7 @@ use crate::xmpp::sasl::SaslError;
 use crate::xmpp::servers::{Address, Target};
 use crate::xmpp::session::{CLOSE_LIMIT, End, Event, Out};
 use crate::xmpp::stream_error::{Consequence, consequence};
-use crate::xmpp::tls::{Tls, TlsSettings};
+use crate::xmpp::tls::{LazyTls, TlsSettings};
 
 /// How long a whole resolution may take.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
@@ -77,7 +77,7 @@ pub struct Connection {
     around: Surroundings,
     policy: Policy,
     servers: ServerList,
-    tls: Option<Tls>,
+    tls: LazyTls,
     state: State,
     /// The resource that was bound last, for as long as its stream is up or may be resumed.
     identity: Option<Identity>,
@@ -148,13 +148,14 @@ impl Connection {
             use_tls: settings.use_tls,
         };
         let policy = Policy::new(settings.retry);
+        let tls = LazyTls::new(TlsSettings { ca: settings.tls_ca.clone(), verify: settings.tls_verify });
         Self {
             settings,
             account,
             around,
             policy,
             servers: ServerList::default(),
-            tls: None,
+            tls,
             state: State::Idle,
             identity: None,
             bound: 0,
@@ -245,10 +246,6 @@ impl Connection {
     fn attempt(&mut self, ctx: &mut Context<Self>) {
         self.leave(ctx);
         let Some(address) = self.servers.present().cloned() else { return self.begin_round(ctx) };
-        let tls = match self.tls() {
-            Ok(tls) => tls,
-            Err(error) => return self.attempted(Err(error), ctx),
-        };
         self.enter(Status::Connecting);
         let number = self.policy.attempt();
         self.around.board.update(self.id(), |report| {
@@ -257,25 +254,11 @@ impl Connection {
             report.next = None;
         });
         tracing::debug!("{}: attempt {number} at {address}", self.name());
-        let account = self.account.clone();
+        let (account, tls) = (self.account.clone(), self.tls.clone());
         let resumption = self.identity.as_ref().and_then(|identity| identity.management.borrow().resumption());
         let work = async move { attempt(&address, &account, &tls, resumption).await };
         let job = ctx.spawn(work.into_actor(self).map(|result, connection, ctx| connection.attempted(result, ctx)));
         self.state = State::Attempting(job);
-    }
-
-    /// The connection's TLS configuration; made anew when the file of `tls_ca` has changed.
-    fn tls(&mut self) -> Result<Tls, AttemptError> {
-        let settings = TlsSettings { ca: self.settings.tls_ca.clone(), verify: self.settings.tls_verify };
-        match &self.tls {
-            Some(tls) if !tls.is_stale(&settings) => Ok(tls.clone()),
-            _ => {
-                let tls = Tls::new(&settings)
-                    .map_err(|error| AttemptError { step: crate::xmpp::connect::Step::Tls, cause: error.into() })?;
-                self.tls = Some(tls.clone());
-                Ok(tls)
-            }
-        }
     }
 
     fn attempted(&mut self, result: Result<Session, AttemptError>, ctx: &mut Context<Self>) {
@@ -411,7 +394,7 @@ impl Connection {
             Consequence::Reset if !self.was_reset => {
                 tracing::info!("{}: the server resets the stream; connecting again at once", self.name());
                 self.was_reset = true;
-                self.tls = None;
+                self.tls.forget();
                 return self.begin_round(ctx);
             }
             Consequence::Conflict => {

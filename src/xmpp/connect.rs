@@ -17,7 +17,7 @@ use super::payload::{Known as KnownPayload, Payload};
 use super::sasl::{self, SaslError};
 use super::servers::{Address, Security};
 use super::stream_management::Resumption;
-use super::tls::{Tls, TlsSetupError, certificate_error, server_name};
+use super::tls::{LazyTls, TlsSetupError, certificate_error, server_name};
 use super::transport::{Buffered, Transport};
 use super::xml_stream::{Received, StreamFault, XmlStream};
 use crate::config::model::Password;
@@ -166,19 +166,21 @@ impl From<SaslError> for Cause {
 pub async fn attempt(
     address: &Address,
     account: &Account,
-    tls: &Tls,
+    tls: &LazyTls,
     resumption: Option<Resumption>,
 ) -> Result<Session, AttemptError> {
     let transport = limited(Step::Connect, async { Ok(Transport::connect(address.socket).await?) }).await?;
     let transport = match address.security {
-        Security::DirectTls => limited(Step::Tls, handshake(transport, tls.direct(), account)).await?,
+        Security::DirectTls => {
+            limited(Step::Tls, async { handshake(transport, tls.get()?.direct(), account).await }).await?
+        }
         Security::StartTls => transport,
     };
     let (mut stream, features) = limited(Step::Stream, open(transport, account)).await?;
     let encrypted = stream.io().get_ref().is_tls();
     let starttls = features.starttls.as_ref().filter(|feature| !encrypted && (account.use_tls || feature.required));
     let features = if starttls.is_some() {
-        let transport = limited(Step::Tls, negotiate(stream, tls.starttls(), account)).await?;
+        let transport = limited(Step::Tls, async { negotiate(stream, tls.get()?.starttls(), account).await }).await?;
         let (secured, features) = limited(Step::Stream, open(transport, account)).await?;
         stream = secured;
         features
