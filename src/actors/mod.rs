@@ -8,8 +8,6 @@ pub mod notifier;
 pub mod router;
 pub mod tree;
 
-use actix::Message;
-
 pub use crate::supervision::Stop;
 
 /// Makes the actor panic, so that tests can watch what follows.
@@ -17,7 +15,7 @@ pub use crate::supervision::Stop;
 pub struct Crash;
 
 #[cfg(feature = "test-hooks")]
-impl Message for Crash {
+impl actix::Message for Crash {
     type Result = ();
 }
 

@@ -4,7 +4,7 @@
 //! nothing between SCRAM-PLUS and PLAIN. [`Connector`] takes both into its own hands and leaves the channel unbound, so
 //! that SCRAM-SHA-256 and SCRAM-SHA-1 are used.
 //!
-//! Its client repeats a failed login for ever and tells nobody why. [`OneLogin`] is asked for a connection each time, so it
+//! Its client repeats a failed login for ever and tells nobody why. `OneLogin` is asked for a connection each time, so it
 //! can tell: a failure before the login is its own; when it is asked again without having been online, the login
 //! itself failed, and it repeats it once by hand to learn the reason; when it is asked again after having been online, the
 //! connection was lost. Each ends there.
