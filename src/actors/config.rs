@@ -93,8 +93,7 @@ impl Config {
                 self.said[CWMP] = None;
                 self.credentials = Some(credentials);
             }
-            Ok(None) => self.no_credentials(&file),
-            Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file),
+            Ok(None) | Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file),
             Err(refusal) => self.refuse(CWMP, &refusal, "the credentials stay as they were"),
         }
         self.tell_router();

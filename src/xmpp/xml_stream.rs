@@ -6,6 +6,7 @@
 //!
 //! The parser is rxml, as in tokio-xmpp, but with a token limit of our own: tokio-xmpp's `XmlStream` fixes it at 8 KiB,
 //! and then one attribute of 9 KiB in a stranger's message ends the stream.
+#![allow(clippy::transmute_ptr_to_ptr, reason = "rxml's macro for names does it, in the expanded code")]
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -105,9 +106,7 @@ pub struct XmlStream<Io> {
 }
 
 fn new_parser() -> rxml::Parser {
-    let mut options = rxml::Options::default();
-    options.max_token_length = MAX_TOKEN;
-    rxml::Parser::with_options(options)
+    rxml::Parser::with_options(rxml::Options { max_token_length: MAX_TOKEN, ..rxml::Options::default() })
 }
 
 fn new_writer() -> Encoder<SimpleNamespaces> {
