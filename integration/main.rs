@@ -12,3 +12,5 @@
 mod acs;
 mod harness;
 mod harness_itself;
+mod reload;
+mod requests;
