@@ -10,6 +10,7 @@
 )]
 
 mod acs;
+mod bad_input;
 mod harness;
 mod harness_itself;
 mod reload;
