@@ -10,6 +10,9 @@
 )]
 
 mod acs;
+mod bad_input;
 mod harness;
 mod harness_itself;
+mod reload;
+mod requests;
 mod smoke;

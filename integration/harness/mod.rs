@@ -5,12 +5,15 @@
 #![allow(dead_code, unused_imports, reason = "a test may need less than the harness can do")]
 
 pub mod ca;
+pub mod control;
 pub mod daemon;
 pub mod log;
 pub mod ports;
 pub mod process;
 pub mod prosody;
+pub mod scene;
 pub mod sessions;
+pub mod stanzas;
 pub mod ubus;
 pub mod uci;
 pub mod wait;
@@ -19,6 +22,7 @@ pub mod wire;
 pub use ca::{Ca, Validity};
 pub use daemon::{Daemon, Setup};
 pub use prosody::{Options, Prosody};
+pub use scene::{ACS, CPE1, CPE2, How, Scene};
 pub use sessions::{End, Kind, Session};
 pub use uci::{Section, UciFile};
 pub use wait::{LIMIT, until};
