@@ -138,7 +138,7 @@ async fn what_is_added_wrongly_is_not_started_and_what_runs_stays() {
     errors.push(format!("{}{begin}: {}'username': ", file(&scene.daemon), section(2)));
     wait_error(&scene.daemon, mark, &errors[1]).await;
     scene.assert_both_same().await;
-    assert!(!scene.daemon.status().contains_key(&3));
+    assert_eq!(scene.daemon.status()[&3]["status"], "Error_Misconfigured");
 
     scene.settings = good;
     good_edit(&mut scene, "good").await;
