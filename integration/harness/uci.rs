@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags};
+
 use super::prosody::{PASSWORD, Prosody};
 
 /// A section; a file's text is its sections one after the other, see [`text`].
@@ -157,9 +159,13 @@ impl UciFile {
     }
 
     /// Puts a directory in its place.
+    ///
+    /// In one step: in between, a file that is missing would be something else.
     pub fn replace_with_directory(&self) {
-        self.remove();
-        fs::create_dir(&self.path).unwrap();
+        let directory = self.path.with_extension("directory");
+        fs::create_dir(&directory).unwrap();
+        rustix::fs::renameat_with(CWD, &directory, CWD, &self.path, RenameFlags::EXCHANGE).unwrap();
+        fs::remove_file(&directory).unwrap();
     }
 
     /// Takes the directory away that [`replace_with_directory`](Self::replace_with_directory) put there.

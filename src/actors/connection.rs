@@ -523,10 +523,11 @@ impl Handler<Reconnect> for Connection {
     type Result = ();
 
     fn handle(&mut self, _: Reconnect, ctx: &mut Context<Self>) {
-        if let State::Waiting { then, job, .. } = &self.state {
+        if let State::Waiting { then, until, job } = &self.state {
             let (then, job) = (*then, *job);
+            let remaining = until.saturating_duration_since(Instant::now());
             ctx.cancel_future(job);
-            let wait = self.policy.hurry(&mut rand::rng());
+            let wait = remaining.min(self.policy.hurry(&mut rand::rng()));
             tracing::info!("{}: asked to reconnect; next try in {:.1} s", self.name(), wait.as_secs_f64());
             self.wait(wait, then, ctx);
         }

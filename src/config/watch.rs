@@ -76,7 +76,8 @@ impl Watch {
     }
 
     /// Waits until some of the files may have changed, and then until nothing happened to them for 50 ms (but not for
-    /// more than 500 ms), so that the steps of one change are reported once.
+    /// more than 500 ms), so that the steps of one change are reported once. A file that is being written is waited for
+    /// until it is closed, or nothing was written for a second.
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn changed(&mut self) -> Event {
@@ -140,6 +141,7 @@ impl Watch {
         match self.places.see(&event) {
             Seen::Nothing => {}
             Seen::Files(files) => self.pending.add(files, now),
+            Seen::Writing(files) => self.pending.writing(files, now),
             Seen::Moved => self.start_over(now),
         }
     }

@@ -1,6 +1,6 @@
 //! Gathering events: when what happened is reported.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,25 +11,39 @@ const QUIET: Duration = Duration::from_millis(50);
 /// It is reported after so long even if it goes on: someone who writes without end cannot keep a change back.
 const LONGEST: Duration = Duration::from_millis(500);
 
+/// A file that is open for writing is waited for, for so long after the last write: half a file must not be taken for the
+/// whole, and a writer that hangs must not keep a change back.
+const STALLED: Duration = Duration::from_secs(1);
+
 /// What happened and was not reported yet: files by number.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     files: BTreeSet<usize>,
     /// When the first and the last of it happened.
     span: Option<(Instant, Instant)>,
+    /// Files that are open for writing, with the last write.
+    writing: BTreeMap<usize, Instant>,
 }
 
 impl Pending {
     pub(super) fn add(&mut self, files: impl IntoIterator<Item = usize>, now: Instant) {
         for file in files {
+            self.writing.remove(&file);
             self.files.insert(file);
             self.span = Some((self.span.map_or(now, |(first, _)| first), now));
         }
     }
 
+    /// Files are being written. That alone is not reported.
+    pub(super) fn writing(&mut self, files: impl IntoIterator<Item = usize>, now: Instant) {
+        self.writing.extend(files.into_iter().map(|file| (file, now)));
+    }
+
     /// When it is to be reported if nothing else happens.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.span.map(|(first, last)| (last + QUIET).min(first + LONGEST))
+        let (first, last) = self.span?;
+        let written = self.files.iter().filter_map(|file| self.writing.get(file)).max();
+        Some((last + QUIET).min(first + LONGEST).max(written.map_or(first, |last| *last + STALLED)))
     }
 
     /// The files to be reported now.
@@ -57,6 +71,24 @@ mod tests {
         assert_eq!(pending.take_due(at(89)), None);
         assert_eq!(pending.take_due(at(90)), Some(BTreeSet::from([0, 1])));
         assert_eq!((pending.due(), pending.take_due(at(900))), (None, None));
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_waited_for() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut pending = Pending::default();
+        pending.writing([0], at(0));
+        assert_eq!(pending.due(), None, "nothing has happened yet");
+        pending.add([0, 1], at(10));
+        pending.writing([0], at(20));
+        assert_eq!(pending.due(), Some(at(1020)));
+        pending.writing([0], at(900));
+        assert_eq!(pending.due(), Some(at(1900)), "and for longer than anything else");
+        pending.writing([2], at(1000));
+        pending.add([0], at(1100));
+        assert_eq!(pending.due(), Some(at(510)), "closed: late already");
+        assert_eq!(pending.take_due(at(1100)), Some(BTreeSet::from([0, 1])));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(super) enum Seen {
     Nothing,
     /// These files may have changed, by number.
     Files(Vec<usize>),
+    /// These files are being written, by number: half of them may be there.
+    Writing(Vec<usize>),
     /// A watched directory is not any more what its path leads to.
     Moved,
 }
@@ -61,9 +63,11 @@ impl Places {
     /// Watches what is not watched yet; gives the files that are now.
     pub(super) fn watch(&mut self, watches: &mut Watches) -> Vec<usize> {
         // One mask for all: if two paths lead to one directory the second would replace the first's. A write is seen when
-        // the file is closed: until then there may be half of it. CREATE is for what is not written: links, directories.
+        // the file is closed: until then there may be half of it, as CREATE and MODIFY tell. CREATE alone is for what is
+        // not written: links, directories.
         let mask = WatchMask::CLOSE_WRITE
             | WatchMask::CREATE
+            | WatchMask::MODIFY
             | WatchMask::DELETE
             | WatchMask::MOVED_FROM
             | WatchMask::MOVED_TO
@@ -91,16 +95,21 @@ impl Places {
         }
         let meant =
             |place: &&Place| place.watched.as_ref() == Some(&event.wd) && event.name.as_ref() == Some(&place.name);
-        let mut files = Vec::new();
+        let (mut files, mut writing) = (Vec::new(), Vec::new());
         for place in self.0.iter().filter(meant) {
             match place.file {
-                None if event.mask.intersects(EventMask::CLOSE_WRITE) => {}
+                None if event.mask.intersects(EventMask::CLOSE_WRITE | EventMask::MODIFY) => {}
                 None => return Seen::Moved,
-                Some(_) if event.mask.contains(EventMask::CREATE) && is_being_written(place) => {}
+                Some(file) if event.mask.contains(EventMask::MODIFY) => writing.push(file),
+                Some(file) if event.mask.contains(EventMask::CREATE) && is_being_written(place) => writing.push(file),
                 Some(file) => files.push(file),
             }
         }
-        if files.is_empty() { Seen::Nothing } else { Seen::Files(files) }
+        match (files.is_empty(), writing.is_empty()) {
+            (false, _) => Seen::Files(files),
+            (true, false) => Seen::Writing(writing),
+            (true, true) => Seen::Nothing,
+        }
     }
 }
 

@@ -221,3 +221,19 @@ async fn a_dropped_future_loses_nothing() {
     }
     rig.expect(&rig.xmpp.clone()).await;
 }
+
+#[tokio::test]
+async fn half_a_file_that_was_deleted_before_is_not_read() {
+    let mut rig = rig();
+    fs::remove_file(&rig.xmpp).unwrap();
+    let mut file = File::create(&rig.xmpp).unwrap();
+    file.write_all(b"half").unwrap();
+    let early = timeout(Duration::from_millis(300), rig.watch.changed()).await;
+    assert!(early.is_err(), "reported while it was open: {early:?}");
+    file.write_all(b" and half").unwrap();
+    drop(file);
+    let xmpp = rig.xmpp.clone();
+    rig.expect(&xmpp).await;
+    assert_eq!(fs::read(&xmpp).unwrap(), b"half and half");
+    rig.expect_nothing().await;
+}
