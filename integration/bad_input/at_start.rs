@@ -17,7 +17,7 @@ async fn waits_for_a_good_file(prepare: impl FnOnce(&UciFile), error: &str, repa
     let mut daemon: Daemon = setup.start();
     let error = format!("{}{error}", file(&daemon));
     wait_error(&daemon, 0, &error).await;
-    crate::harness::until("the control socket", LIMIT, || daemon.socket().exists().then_some(())).await;
+    daemon.wait_control().await;
     assert_eq!(daemon.control("status"), "no connections\n");
     assert!(daemon.running());
     repair(daemon.xmpp(), &Settings::two(&prosody).text());

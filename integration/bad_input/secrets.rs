@@ -13,7 +13,7 @@ async fn a_password_is_in_no_error() {
     let good = scene.settings.text();
     let line = format!("\toption password '{PASSWORD}'");
     let start = good.find(&line).unwrap();
-    let with = |lines: &[u8]| [good[..start].as_bytes(), lines, good[start + line.len()..].as_bytes()].concat();
+    let with = |lines: &[u8]| [&good.as_bytes()[..start], lines, &good.as_bytes()[start + line.len()..]].concat();
     let long = [b"\toption password '", SECRET.repeat(40).as_slice(), b"'"].concat();
     let misspelt = [line.as_bytes(), b"\n\toption passwrd 'hunter2'"].concat();
     let wrong: [&[u8]; 12] = [

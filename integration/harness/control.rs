@@ -11,6 +11,11 @@ use super::wait::{LIMIT, until};
 pub type Status = BTreeMap<String, String>;
 
 impl Daemon {
+    /// Waits until the control socket is served: at first there is a file that nobody listens on yet.
+    pub async fn wait_control(&self) {
+        until("the control socket", LIMIT, || UnixStream::connect(self.socket()).ok()).await;
+    }
+
     /// One question on the control socket, as `xmppd status` puts it.
     pub fn control(&self, request: &str) -> String {
         let mut stream = UnixStream::connect(self.socket()).expect("the control socket");

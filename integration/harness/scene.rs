@@ -112,6 +112,7 @@ impl Scene {
         let daemon = setup(Setup::new(settings.sections())).start();
         let acs = prosody.wire(ACS).await;
         let streams = [prosody.wait_online(CPE1, LIMIT).await, prosody.wait_online(CPE2, LIMIT).await];
+        daemon.wait_control().await;
         for connection in [1, 2] {
             daemon.wait_status(connection, "status", "Enabled").await;
         }

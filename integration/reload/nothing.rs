@@ -18,7 +18,7 @@ fn variants(scene: &Scene) -> Vec<(&'static str, String)> {
         ("the same once more", text.clone()),
         ("comments", by_line(|line| format!("# password 'x'\n{line} # y"))),
         ("white space", by_line(|line| format!("\n \t {}  ", line.replacen(" '", "\t  '", 1)))),
-        ("quoting", text.replace(&password, &format!(r#"option "password" p4'ssword of'\ "the account""#))),
+        ("quoting", text.replace(&password, r#"option "password" p4'ssword of'\ "the account""#)),
         ("a package line", format!("package xmpp\n{text}")),
         ("sections in another order", uci::text(reversed)),
         ("bools", text.replace("'1'\n\toption username", "enabled\n\toption username")),

@@ -3,7 +3,8 @@
 //! Everything of a new file is parsed and validated before anything is stopped. Boot is a difference from nothing.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, StreamHandler};
 use futures_util::stream::unfold;
@@ -14,7 +15,7 @@ use super::router::{Rules, SetRules};
 use super::tree;
 use crate::config::model::{ConnectionId, Settings};
 use crate::config::watch::{Event, Watch};
-use crate::config::{Changes, ReadError, Severity, adopt, diff, load, read, uci};
+use crate::config::{Changes, ReadError, SETTLED, Severity, adopt, diff, is_settling, load, read, uci};
 use crate::cwmp::credentials::{Credentials, credentials};
 use crate::status::Status;
 use crate::supervision::{RestartChild, StartChild, StopChild};
@@ -50,20 +51,49 @@ pub struct Config {
     credentials: Option<Credentials>,
     /// What was last said about each file that could not be taken over, so that it is said once.
     said: [Option<String>; 2],
+    /// How often in a row the reading of each file was put off; while it is, another one is already to come.
+    put_off: [u32; 2],
 }
 
 const XMPP: usize = 0;
 const CWMP: usize = 1;
 
+/// So often a reading is put off: someone who writes without end cannot keep a change back.
+const MOST_PUT_OFF: u32 = 10;
+
 impl Config {
     /// An actor that reads the files when it is started.
     #[must_use]
     pub fn new(house: House) -> Self {
-        Self { house, credentials: None, said: [None, None] }
+        Self { house, credentials: None, said: [None, None], put_off: [0, 0] }
+    }
+
+    fn file(&self, which: usize) -> PathBuf {
+        let startup = &self.house.startup;
+        if which == XMPP { startup.config.clone() } else { startup.cwmp_config.clone() }
+    }
+
+    /// Reads a file that somebody says has changed, unless a reading is to come anyway.
+    fn look(&mut self, which: usize, ctx: &mut Context<Self>) {
+        if self.put_off[which] == 0 {
+            self.read_settled(which, ctx);
+        }
+    }
+
+    /// Reads a file, or puts that off while it is being changed. What made us read may have been an earlier edit, or a
+    /// signal: an editor that has truncated the file, and not yet written it, is not to stop everything.
+    fn read_settled(&mut self, which: usize, ctx: &mut Context<Self>) {
+        if self.put_off[which] < MOST_PUT_OFF && is_settling(&self.file(which), SystemTime::now()) {
+            self.put_off[which] += 1;
+            ctx.run_later(SETTLED, move |config, ctx| config.read_settled(which, ctx));
+            return;
+        }
+        self.put_off[which] = 0;
+        if which == XMPP { self.read_xmpp() } else { self.read_cwmp() }
     }
 
     fn read_xmpp(&mut self) {
-        let file = self.house.startup.config.clone();
+        let file = self.file(XMPP);
         match read(&file).map_err(Refusal::from).and_then(|text| Ok(load(&file, &text)?)) {
             Ok(loaded) => {
                 self.said[XMPP] = None;
@@ -83,7 +113,7 @@ impl Config {
     }
 
     fn read_cwmp(&mut self) {
-        let file = self.house.startup.cwmp_config.clone();
+        let file = self.file(CWMP);
         let found = read(&file).map_err(Refusal::from).and_then(|text| Ok(credentials(&file, &text)?));
         match found {
             Ok(Some(credentials)) => {
@@ -235,18 +265,17 @@ impl Actor for Config {
                 tracing::error!("the configuration cannot be watched ({error}); SIGHUP makes it be read");
             }
         }
-        self.read_cwmp();
-        self.read_xmpp();
+        self.look(CWMP, ctx);
+        self.look(XMPP, ctx);
     }
 }
 
 impl StreamHandler<Event> for Config {
-    fn handle(&mut self, event: Event, _: &mut Context<Self>) {
-        if event.concerns(&self.house.startup.cwmp_config) {
-            self.read_cwmp();
-        }
-        if event.concerns(&self.house.startup.config) {
-            self.read_xmpp();
+    fn handle(&mut self, event: Event, ctx: &mut Context<Self>) {
+        for which in [CWMP, XMPP] {
+            if event.concerns(&self.file(which)) {
+                self.look(which, ctx);
+            }
         }
     }
 
@@ -256,10 +285,10 @@ impl StreamHandler<Event> for Config {
 impl Handler<Reload> for Config {
     type Result = ();
 
-    fn handle(&mut self, _: Reload, _: &mut Context<Self>) {
+    fn handle(&mut self, _: Reload, ctx: &mut Context<Self>) {
         self.said = [None, None];
-        self.read_cwmp();
-        self.read_xmpp();
+        self.look(CWMP, ctx);
+        self.look(XMPP, ctx);
     }
 }
 

@@ -3,11 +3,24 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{Mode, OFlags};
 
 /// The largest file that is read, bytes: ten thousand connections with all their options fit in.
 pub const MAX_SIZE: u64 = 4 << 20;
+
+/// A file that was changed more recently than this may be half written: an editor truncates first.
+pub const SETTLED: Duration = Duration::from_millis(50);
+
+/// Whether the file was changed a moment ago, so that it had better be read a little later.
+///
+/// What is not there, and what bears a date in the future (the clock was set back), is not waited for.
+#[must_use]
+pub fn is_settling(path: &Path, now: SystemTime) -> bool {
+    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age < SETTLED))
+}
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +69,19 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_file_settles_after_its_last_change() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("xmpp");
+        assert!(!is_settling(&path, SystemTime::now()));
+        fs::write(&path, "").unwrap();
+        let written = fs::metadata(&path).unwrap().modified().unwrap();
+        assert!(is_settling(&path, written));
+        assert!(is_settling(&path, written + SETTLED - Duration::from_millis(1)));
+        assert!(!is_settling(&path, written + SETTLED));
+        assert!(!is_settling(&path, written - Duration::from_millis(1)));
+    }
 
     #[test]
     fn files_and_what_is_none() {
