@@ -28,7 +28,7 @@ Exit status:
   0  stopped by a signal, or the command succeeded
   1  the command failed, or the file that was checked has errors
   2  the command line is wrong
-  3  actors of the daemon crashed too often, or a second signal cut its stopping short";
+  3  actors of the daemon crashed too often";
 
 /// Answers the connection requests of TR-069 Annex K over XMPP
 ///
