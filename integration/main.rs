@@ -10,5 +10,8 @@
 )]
 
 mod acs;
+mod fleet;
 mod harness;
 mod harness_itself;
+mod outage;
+mod stopping;

@@ -5,7 +5,9 @@
 #![allow(dead_code, unused_imports, reason = "a test may need less than the harness can do")]
 
 pub mod ca;
+pub mod control;
 pub mod daemon;
+pub mod fleet;
 pub mod log;
 pub mod ports;
 pub mod process;
@@ -17,7 +19,9 @@ pub mod wait;
 pub mod wire;
 
 pub use ca::{Ca, Validity};
+pub use control::Status;
 pub use daemon::{Daemon, Setup};
+pub use fleet::Fleet;
 pub use prosody::{Options, Prosody};
 pub use sessions::{End, Kind, Session};
 pub use uci::{Section, UciFile};
