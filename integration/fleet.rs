@@ -97,5 +97,8 @@ async fn twenty_connections_asked_at_once() {
     }
     let calls = daemon.ubus().calls();
     assert!(calls.windows(2).all(|pair| pair[1].time - pair[0].time > 0.4), "told twice at once: {calls:?}");
-    assert!(!calls.is_empty() && calls.iter().all(|call| call.arguments == INFORM && call.status == Some(0)), "{calls:?}");
+    assert!(
+        !calls.is_empty() && calls.iter().all(|call| call.arguments == INFORM && call.status == Some(0)),
+        "{calls:?}"
+    );
 }

@@ -21,6 +21,10 @@ pub const WORDS: [&str; 8] = [
     "Error",
 ];
 
+/// While the actor behind the socket is being restarted.
+const PASSING: [ErrorKind; 4] =
+    [ErrorKind::NotFound, ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+
 /// What the daemon says of one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status(BTreeMap<String, String>);
@@ -71,8 +75,10 @@ impl Daemon {
     pub async fn ask(&self, request: &str) -> String {
         let socket = self.socket();
         let answer = until("an answer on the control socket", LIMIT, || match ask(&socket, request) {
+            // Whoever listened there was stopped before it was our turn.
+            Ok(answer) if answer.is_empty() => None,
             Ok(answer) => Some(answer),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => None,
+            Err(error) if PASSING.contains(&error.kind()) => None,
             Err(error) => panic!("{}: {error}", socket.display()),
         });
         answer.await
