@@ -10,8 +10,10 @@
 )]
 
 mod acs;
+mod crash;
 mod fleet;
 mod harness;
 mod harness_itself;
 mod outage;
 mod stopping;
+mod strangers;
