@@ -15,5 +15,6 @@ mod fleet;
 mod harness;
 mod harness_itself;
 mod outage;
+mod smoke;
 mod stopping;
 mod strangers;

@@ -135,13 +135,11 @@ fn ask(socket: Option<PathBuf>, question: &str) -> Result<ExitCode, String> {
     stream.write_all(format!("{question}\n").as_bytes()).map_err(failed)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(failed)?;
-    match answer.strip_prefix("error: ") {
-        Some(error) => Err(error.trim().to_owned()),
-        None => {
-            print(&answer);
-            Ok(ExitCode::SUCCESS)
-        }
+    if let Some(error) = answer.strip_prefix("error: ") {
+        return Err(error.trim().to_owned());
     }
+    print(&answer);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Whoever reads may have gone already: that is no error of ours.

@@ -2,6 +2,7 @@
 //!
 //! Everything of a new file is parsed and validated before anything is stopped. Boot is a difference from nothing.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, StreamHandler};
@@ -75,6 +76,7 @@ impl Config {
                 let before = self.house.rooms().running.clone();
                 let wanted = adopt(&before, &loaded);
                 self.apply(&before, wanted);
+                self.show_the_rest(loaded.refused_connections().collect());
             }
             Err(refusal) => self.refuse(XMPP, &refusal, "what runs goes on unchanged"),
         }
@@ -91,8 +93,7 @@ impl Config {
                 self.said[CWMP] = None;
                 self.credentials = Some(credentials);
             }
-            Ok(None) => self.no_credentials(&file),
-            Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file),
+            Ok(None) | Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file),
             Err(refusal) => self.refuse(CWMP, &refusal, "the credentials stay as they were"),
         }
         self.tell_router();
@@ -148,7 +149,6 @@ impl Config {
             tracing::info!("{}: {}", self.house.startup.config.display(), summary(&changes));
         }
         self.carry_out(&changes);
-        self.show_the_disabled();
         self.tell_router();
     }
 
@@ -175,15 +175,21 @@ impl Config {
         }
     }
 
-    fn show_the_disabled(&self) {
+    /// The status of the connections that do not run: those that are disabled, and those that are refused and did not
+    /// run before.
+    fn show_the_rest(&self, refused: BTreeSet<ConnectionId>) {
         let rooms = self.house.rooms();
-        let running = &rooms.running;
-        self.house.board.retain(|id| running.connections.contains_key(&id));
+        let (running, board) = (&rooms.running, &self.house.board);
+        board.retain(|id| running.connections.contains_key(&id) || refused.contains(&id));
         for connection in running.connections.values() {
             if !(running.general.enable && connection.enable) {
-                self.house.board.update(connection.id, |report| report.alias.clone_from(&connection.alias));
-                self.house.board.enter(connection.id, Status::Disabled);
+                board.update(connection.id, |report| report.alias.clone_from(&connection.alias));
+                board.enter(connection.id, Status::Disabled);
             }
+        }
+        for id in refused.into_iter().filter(|id| !running.connections.contains_key(id)) {
+            board.update(id, |report| report.error = Some("the section is refused; the log says why".to_owned()));
+            board.enter(id, Status::ErrorMisconfigured);
         }
     }
 }

@@ -15,6 +15,7 @@ mod online;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix::{
@@ -23,19 +24,19 @@ use actix::{
 };
 use tokio::time::Instant;
 
-use self::online::Online;
+use self::online::{Identity, Online};
 use super::Stop;
 use super::router::Router;
 use crate::config::model::{Connection as Settings, ConnectionId, ServerAlgorithm};
 use crate::status::{Board, Status};
-use crate::xmpp::connect::{Account, AttemptError, Cause, Session, attempt};
+use crate::xmpp::connect::{Account, AttemptError, Cause, Entry, Session, attempt};
 use crate::xmpp::resolve::{Query, ResolveError, resolve};
 use crate::xmpp::retry::{Next, Policy};
 use crate::xmpp::sasl::SaslError;
 use crate::xmpp::servers::{Address, Target};
 use crate::xmpp::session::{CLOSE_LIMIT, End, Event, Out};
 use crate::xmpp::stream_error::{Consequence, consequence};
-use crate::xmpp::tls::{Tls, TlsSettings};
+use crate::xmpp::tls::{LazyTls, TlsSettings};
 
 /// How long a whole resolution may take.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
@@ -76,8 +77,12 @@ pub struct Connection {
     around: Surroundings,
     policy: Policy,
     servers: ServerList,
-    tls: Option<Tls>,
+    tls: LazyTls,
     state: State,
+    /// The resource that was bound last, for as long as its stream is up or may be resumed.
+    identity: Option<Identity>,
+    /// How many resources were bound.
+    bound: u64,
     /// `see-other-host` in a row.
     redirects: u8,
     /// A `reset` was followed at once; the next one is not, until a stream has come up in between.
@@ -143,14 +148,17 @@ impl Connection {
             use_tls: settings.use_tls,
         };
         let policy = Policy::new(settings.retry);
+        let tls = LazyTls::new(TlsSettings { ca: settings.tls_ca.clone(), verify: settings.tls_verify });
         Self {
             settings,
             account,
             around,
             policy,
             servers: ServerList::default(),
-            tls: None,
+            tls,
             state: State::Idle,
+            identity: None,
+            bound: 0,
             redirects: 0,
             was_reset: false,
         }
@@ -238,10 +246,6 @@ impl Connection {
     fn attempt(&mut self, ctx: &mut Context<Self>) {
         self.leave(ctx);
         let Some(address) = self.servers.present().cloned() else { return self.begin_round(ctx) };
-        let tls = match self.tls() {
-            Ok(tls) => tls,
-            Err(error) => return self.attempted(Err(error), ctx),
-        };
         self.enter(Status::Connecting);
         let number = self.policy.attempt();
         self.around.board.update(self.id(), |report| {
@@ -250,24 +254,11 @@ impl Connection {
             report.next = None;
         });
         tracing::debug!("{}: attempt {number} at {address}", self.name());
-        let account = self.account.clone();
-        let work = async move { attempt(&address, &account, &tls).await };
+        let (account, tls) = (self.account.clone(), self.tls.clone());
+        let resumption = self.identity.as_ref().and_then(|identity| identity.management.borrow().resumption());
+        let work = async move { attempt(&address, &account, &tls, resumption).await };
         let job = ctx.spawn(work.into_actor(self).map(|result, connection, ctx| connection.attempted(result, ctx)));
         self.state = State::Attempting(job);
-    }
-
-    /// The connection's TLS configuration; made anew when the file of `tls_ca` has changed.
-    fn tls(&mut self) -> Result<Tls, AttemptError> {
-        let settings = TlsSettings { ca: self.settings.tls_ca.clone(), verify: self.settings.tls_verify };
-        match &self.tls {
-            Some(tls) if !tls.is_stale(&settings) => Ok(tls.clone()),
-            _ => {
-                let tls = Tls::new(&settings)
-                    .map_err(|error| AttemptError { step: crate::xmpp::connect::Step::Tls, cause: error.into() })?;
-                self.tls = Some(tls.clone());
-                Ok(tls)
-            }
-        }
     }
 
     fn attempted(&mut self, result: Result<Session, AttemptError>, ctx: &mut Context<Self>) {
@@ -350,8 +341,19 @@ impl Connection {
 
     fn go_online(&mut self, session: Session, ctx: &mut Context<Self>) {
         let address = self.servers.present().map(ToString::to_string).unwrap_or_default();
-        tracing::info!("{}: online as {} at {address} ({})", self.name(), session.jid, session.description);
-        let (jid, tls) = (session.jid.to_string(), session.tls);
+        let (tls, description) = (session.tls, session.description.clone());
+        let (handled, identity) = match (&session.entry, self.identity.take()) {
+            (Entry::Bound { jid, manageable }, _) => {
+                self.bound += 1;
+                (None, Identity::new(jid.clone(), *manageable, self.bound))
+            }
+            (Entry::Resumed { handled }, Some(resumed)) => (Some(*handled), resumed),
+            // Only what is there is offered for resumption.
+            (Entry::Resumed { .. }, None) => return self.begin_round(ctx),
+        };
+        let verb = if handled.is_none() { "online" } else { "stream resumed" };
+        tracing::info!("{}: {verb} as {} at {address} ({description})", self.name(), identity.jid);
+        let jid = identity.jid.to_string();
         self.around.board.update(self.id(), |report| {
             report.jid = Some(jid);
             report.tls = tls;
@@ -361,8 +363,14 @@ impl Connection {
         self.enter(Status::Enabled);
         self.redirects = 0;
         self.servers.fallback = false;
-        self.state = State::Online(Box::new(Online::begin(session, self.settings.keepalive, ctx)));
-        self.greet(ctx);
+        let management = Rc::clone(&identity.management);
+        self.identity = Some(identity);
+        self.state = State::Online(Box::new(Online::begin(session, self.settings.keepalive, management, ctx)));
+        match handled {
+            None => self.greet(),
+            Some(handled) => self.send_again(handled),
+        }
+        self.check_keepalive(ctx);
     }
 
     /// An established stream is over.
@@ -371,9 +379,10 @@ impl Connection {
         let lived = online.since.elapsed();
         online.leave(ctx);
         self.around.board.update(self.id(), |report| report.tls = false);
+        self.identity = self.identity.take().filter(|identity| end.is_resumable() && identity.is_resumable());
         let follows = match end {
             End::StreamError(said) => consequence(said),
-            End::Closed | End::ClosedByServer | End::Fault(_) => Consequence::Lost,
+            End::Closed | End::ClosedByServer | End::Fault(_) | End::Count(_) => Consequence::Lost,
         };
         let rng = &mut rand::rng();
         let mut status = Status::Dormant;
@@ -385,7 +394,7 @@ impl Connection {
             Consequence::Reset if !self.was_reset => {
                 tracing::info!("{}: the server resets the stream; connecting again at once", self.name());
                 self.was_reset = true;
-                self.tls = None;
+                self.tls.forget();
                 return self.begin_round(ctx);
             }
             Consequence::Conflict => {

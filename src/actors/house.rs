@@ -60,7 +60,6 @@ impl House {
     }
 
     /// The addresses, and what runs. Not to be held across an await.
-    #[must_use]
     pub fn rooms(&self) -> MutexGuard<'_, Rooms> {
         // A panic while it was held cannot have left it half-changed: each change is one assignment.
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)

@@ -8,6 +8,7 @@ pub mod notifier;
 pub mod router;
 pub mod tree;
 
+#[cfg(feature = "test-hooks")]
 use actix::Message;
 
 pub use crate::supervision::Stop;

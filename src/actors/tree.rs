@@ -11,6 +11,7 @@
 //! `- control         asks everybody
 //! ```
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::config::Config;
@@ -104,7 +105,7 @@ fn connections(house: &House) -> Running {
     // A new supervisor has no children: what runs is a difference from nothing again.
     rooms.connection.clear();
     rooms.given_up.clear();
-    rooms.running = Settings { connections: Default::default(), ..rooms.running.clone() };
+    rooms.running = Settings { connections: BTreeMap::default(), ..rooms.running.clone() };
     running
 }
 
@@ -119,6 +120,10 @@ fn control(house: &House) -> Running {
 }
 
 /// One connection. Its settings are those of the moment when it is started, or started again.
+///
+/// # Panics
+/// This does not; the start function in it does where the connection is not configured any more, and the supervisor takes
+/// that for the child's exit.
 #[must_use]
 pub fn connection(house: House, id: ConnectionId) -> Child<ConnectionId> {
     let spec = ChildSpec {

@@ -13,7 +13,7 @@ use super::validate::{self, Outcome};
 /// What a file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Loaded {
-    /// The sections that are valid. A daemon runs what [`super::adopt`] makes of them.
+    /// The sections that are valid. A daemon runs what [`adopt`](super::adopt()) makes of them.
     pub settings: Settings,
     /// What is wrong with the others, and what is worth a warning, in the order of their lines.
     pub problems: Vec<Problem>,
@@ -53,6 +53,11 @@ impl Loaded {
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// The connections whose sections are refused, as far as can be told which they are.
+    pub fn refused_connections(&self) -> impl Iterator<Item = ConnectionId> + '_ {
+        self.refused.connections.iter().copied()
     }
 }
 

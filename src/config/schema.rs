@@ -89,3 +89,76 @@ pub(crate) static SERVER: Schema = Schema {
         option("weight", "-1"),
     ],
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MARKDOWN: [&str; 3] =
+        ["Section `config xmpp", "Sections `config connection`", "Sections `config connection_server`"];
+
+    fn document(name: &str) -> String {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// Splits at the heading of each schema, in the order in which all documents have them.
+    fn parts<'a>(text: &'a str, headings: [&str; 3]) -> Vec<(&'static Schema, &'a str)> {
+        let starts = headings.map(|heading| text.find(heading).unwrap_or_else(|| panic!("no '{heading}'")));
+        let ends = [starts[1], starts[2], text.len()];
+        [&GENERAL, &CONNECTION, &SERVER]
+            .into_iter()
+            .zip(starts.into_iter().zip(ends).map(|(from, to)| &text[from..to]))
+            .collect()
+    }
+
+    fn row<'a>(part: &'a str, spec: &Spec) -> &'a str {
+        let begin = format!("| `{}`", spec.name);
+        let mut rows = part.lines().filter(|line| line.starts_with(&begin));
+        rows.next().unwrap_or_else(|| panic!("no row for {}", spec.name))
+    }
+
+    #[test]
+    fn the_documents_have_every_option_with_its_default() {
+        for name in ["README.md", "docs/configuration.md"] {
+            let text = document(name);
+            for (schema, part) in parts(&text, MARKDOWN) {
+                assert!(schema.kinds.iter().all(|kind| part.contains(kind)), "{name}: {schema:?}");
+                for spec in schema.options {
+                    let row = row(part, spec);
+                    if let Some(default) = spec.default {
+                        assert!(row.contains(&format!("| `{default}` |")), "{name}: {row}: {default}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_reference_has_every_older_name() {
+        let text = document("docs/configuration.md");
+        for (schema, part) in parts(&text, MARKDOWN) {
+            for spec in schema.options {
+                let row = row(part, spec);
+                assert!(spec.aliases.iter().all(|alias| row.contains(&format!("`{alias}`"))), "{row}: {spec:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_man_page_has_every_option_with_its_default() {
+        let headings = ["Section config xmpp", "Sections config connection", "Sections config connection_server"];
+        let text = document("docs/xmppd.8");
+        for (schema, part) in parts(&text, headings) {
+            for spec in schema.options {
+                let is_item =
+                    |line: &&str| line.starts_with(".It Ic ") && line.split([' ', ',']).any(|word| word == spec.name);
+                let from = part.lines().position(|line| is_item(&line)).unwrap_or_else(|| panic!("no {}", spec.name));
+                let item: Vec<&str> = part.lines().skip(from + 1).take_while(|line| !line.starts_with(".It")).collect();
+                if let Some(default) = spec.default {
+                    assert!(item.join(" ").contains(&format!("({default}")), "{}: {item:?}", spec.name);
+                }
+            }
+        }
+    }
+}

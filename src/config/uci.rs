@@ -1,8 +1,9 @@
 //! The UCI syntax, as libuci reads it: text to sections, each section, option and list item with its line.
 //!
 //! libuci's parser is lenient in places where one would not expect it, and strict in others. What `uci show` prints for a
-//! file is the measure; [`show`] prints the same. Two things are different on purpose: an error names the line that it
-//! is in (libuci is one short in a last line without a newline), and a NUL byte is an error (libuci loses what follows).
+//! file is the measure; [`show`](show()) prints the same. Two things are different on purpose: an error names the line
+//! that it is in (libuci is one short in a last line without a newline), and a NUL byte is an error (libuci loses what
+//! follows).
 
 mod builder;
 mod cursor;

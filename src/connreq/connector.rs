@@ -4,7 +4,7 @@
 //! nothing between SCRAM-PLUS and PLAIN. [`Connector`] takes both into its own hands and leaves the channel unbound, so
 //! that SCRAM-SHA-256 and SCRAM-SHA-1 are used.
 //!
-//! Its client repeats a failed login for ever and tells nobody why. [`OneLogin`] is asked for a connection each time, so it
+//! Its client repeats a failed login for ever and tells nobody why. `OneLogin` is asked for a connection each time, so it
 //! can tell: a failure before the login is its own; when it is asked again without having been online, the login
 //! itself failed, and it repeats it once by hand to learn the reason; when it is asked again after having been online, the
 //! connection was lost. Each ends there.
@@ -58,6 +58,8 @@ impl Connector {
             Some(server) => TcpStream::connect(server).await?,
             None => DnsConfig::srv_default_client(domain).resolve().await?,
         };
+        // The round trip is to be the CPE's, not the wait for a full segment.
+        tcp.set_nodelay(true)?;
         let plain = initiate_stream(BufStream::new(tcp), ns::JABBER_CLIENT, header(domain), timeouts).await?;
         let (features, mut stream) = plain.recv_features::<starttls::Nonza>().await?;
         if !features.can_starttls() {
@@ -118,7 +120,7 @@ pub(super) enum Ended {
     Lost,
 }
 
-/// What a [`OneLogin`] was last asked for.
+/// What a `OneLogin` was last asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Phase {

@@ -12,11 +12,12 @@ use tokio::io::BufReader;
 use tokio_rustls::TlsConnector;
 
 use super::incoming::{Element, Features, Known, Said};
-use super::outgoing::{Iq, Payload as OutPayload, StartTls};
+use super::outgoing::{Iq, Payload as OutPayload, Resume, StartTls};
 use super::payload::{Known as KnownPayload, Payload};
 use super::sasl::{self, SaslError};
 use super::servers::{Address, Security};
-use super::tls::{Tls, TlsSetupError, certificate_error, server_name};
+use super::stream_management::Resumption;
+use super::tls::{LazyTls, TlsSetupError, certificate_error, server_name};
 use super::transport::{Buffered, Transport};
 use super::xml_stream::{Received, StreamFault, XmlStream};
 use crate::config::model::Password;
@@ -45,12 +46,29 @@ pub struct Account {
 pub struct Session {
     /// The stream.
     pub stream: XmlStream<Buffered>,
-    /// The full JID that the server gave.
-    pub jid: FullJid,
+    /// How it came about.
+    pub entry: Entry,
     /// Whether TLS is on.
     pub tls: bool,
     /// For the log: TLS version and login mechanism.
     pub description: String,
+}
+
+/// How a session came about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A resource was bound.
+    Bound {
+        /// The full JID that the server gave.
+        jid: FullJid,
+        /// Whether the server offers stream management.
+        manageable: bool,
+    },
+    /// The stream before was resumed.
+    Resumed {
+        /// How many of our stanzas the server has handled.
+        handled: u32,
+    },
 }
 
 /// The steps of an attempt.
@@ -145,17 +163,24 @@ impl From<SaslError> for Cause {
 ///
 /// # Errors
 /// [`AttemptError`].
-pub async fn attempt(address: &Address, account: &Account, tls: &Tls) -> Result<Session, AttemptError> {
+pub async fn attempt(
+    address: &Address,
+    account: &Account,
+    tls: &LazyTls,
+    resumption: Option<Resumption>,
+) -> Result<Session, AttemptError> {
     let transport = limited(Step::Connect, async { Ok(Transport::connect(address.socket).await?) }).await?;
     let transport = match address.security {
-        Security::DirectTls => limited(Step::Tls, handshake(transport, tls.direct(), account)).await?,
+        Security::DirectTls => {
+            limited(Step::Tls, async { handshake(transport, tls.get()?.direct(), account).await }).await?
+        }
         Security::StartTls => transport,
     };
     let (mut stream, features) = limited(Step::Stream, open(transport, account)).await?;
     let encrypted = stream.io().get_ref().is_tls();
     let starttls = features.starttls.as_ref().filter(|feature| !encrypted && (account.use_tls || feature.required));
     let features = if starttls.is_some() {
-        let transport = limited(Step::Tls, negotiate(stream, tls.starttls(), account)).await?;
+        let transport = limited(Step::Tls, async { negotiate(stream, tls.get()?.starttls(), account).await }).await?;
         let (secured, features) = limited(Step::Stream, open(transport, account)).await?;
         stream = secured;
         features
@@ -174,10 +199,40 @@ pub async fn attempt(address: &Address, account: &Account, tls: &Tls) -> Result<
         features_of(&mut stream).await
     };
     let features = limited(Step::Stream, reopen).await?;
-    let jid = limited(Step::Bind, bind(&mut stream, &features, account)).await?;
+    let entry = limited(Step::Bind, enter(&mut stream, &features, account, resumption)).await?;
     let transport = stream.io().get_ref();
     let (tls, description) = (transport.is_tls(), format!("{}, {}", transport.describe(), mechanism.name()));
-    Ok(Session { stream, jid, tls, description })
+    Ok(Session { stream, entry, tls, description })
+}
+
+/// Resumes the stream before if that is possible, and binds a resource otherwise.
+async fn enter(
+    stream: &mut XmlStream<Buffered>,
+    features: &Features,
+    account: &Account,
+    resumption: Option<Resumption>,
+) -> Result<Entry, Cause> {
+    let manageable = features.stream_management.is_some();
+    if let Some(resumption) = resumption.filter(|_| manageable)
+        && let Some(handled) = resume(stream, resumption).await?
+    {
+        return Ok(Entry::Resumed { handled });
+    }
+    let jid = bind(stream, features, account).await?;
+    Ok(Entry::Bound { jid, manageable })
+}
+
+/// Resumes a stream (XEP-0198 5). None: the server no longer knows it.
+async fn resume(stream: &mut XmlStream<Buffered>, resumption: Resumption) -> Result<Option<u32>, Cause> {
+    let Resumption { previous, handled } = resumption;
+    stream.queue(&Resume { h: handled, previd: previous.clone() })?;
+    match element(stream).await? {
+        Element::Known(Known::ManagementResumed { h, previd }) if previd.as_ref().is_none_or(|id| *id == previous) => {
+            Ok(Some(h))
+        }
+        Element::Known(Known::ManagementFailed) => Ok(None),
+        _ => Err(Cause::Unexpected("an answer to the request to resume the stream")),
+    }
 }
 
 async fn limited<T>(step: Step, work: impl Future<Output = Result<T, Cause>>) -> Result<T, AttemptError> {

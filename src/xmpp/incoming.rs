@@ -4,6 +4,7 @@
 //! There is no tree of what strangers send. An unknown element of any depth and size is skipped, flat; an attribute that
 //! is missing or strange is no parse error, it is a question for the code that looks at the stanza, because most stanzas
 //! have to be answered whatever is in them (RFC 6120 8.2.3).
+#![allow(clippy::option_option, reason = "xso's derive keeps an optional child that was not read yet as one")]
 
 use xso::error::{Error, FromEventsError};
 use xso::exports::rxml;
@@ -69,6 +70,39 @@ pub enum Known {
         #[xml(text)]
         data: String,
     },
+    /// `<enabled/>`: the stream is managed (XEP-0198 3).
+    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "enabled", discard(text))]
+    ManagementEnabled {
+        /// With what it can be resumed.
+        #[xml(attribute(default))]
+        id: Option<String>,
+        /// Whether it can be.
+        #[xml(attribute(default))]
+        resume: Option<String>,
+    },
+    /// `<failed/>`: it is not managed, or not resumed (XEP-0198 3, 5).
+    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "failed", discard(text))]
+    ManagementFailed,
+    /// `<resumed/>` (XEP-0198 5).
+    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "resumed", discard(text))]
+    ManagementResumed {
+        /// How many of our stanzas the server has handled.
+        #[xml(attribute)]
+        h: u32,
+        /// Which stream is resumed.
+        #[xml(attribute(default))]
+        previd: Option<String>,
+    },
+    /// `<a/>`: how many of our stanzas the server has handled (XEP-0198 4).
+    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "a", discard(text))]
+    Acknowledgement {
+        /// Modulo 2^32.
+        #[xml(attribute)]
+        h: u32,
+    },
+    /// `<r/>`: the server wants to know how many stanzas we have handled (XEP-0198 4).
+    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "r", discard(text))]
+    AcknowledgementRequest,
     /// `<failure/>` (RFC 6120 6.4.5).
     #[xml(namespace = ns::SASL, name = "failure", discard(text))]
     SaslFailure {

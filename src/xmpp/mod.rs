@@ -13,6 +13,7 @@ pub mod servers;
 pub mod session;
 pub mod stanza;
 pub mod stream_error;
+pub mod stream_management;
 pub mod tls;
 pub mod transport;
 pub mod xml_stream;

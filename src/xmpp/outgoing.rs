@@ -30,8 +30,63 @@ pub struct SaslResponse {
     pub data: String,
 }
 
-/// The initial presence: available to be addressed, for nobody's messages (RFC 6121 4.7.2.3).
+/// `<enable/>`: manage this stream from here on (XEP-0198 3).
 #[derive(AsXml, Debug)]
+#[xml(namespace = ns::STREAM_MANAGEMENT, name = "enable")]
+pub struct Enable {
+    /// Whether it shall be possible to resume it.
+    #[xml(attribute)]
+    pub resume: &'static str,
+}
+
+/// `<resume/>` (XEP-0198 5).
+#[derive(AsXml, Debug)]
+#[xml(namespace = ns::STREAM_MANAGEMENT, name = "resume")]
+pub struct Resume {
+    /// How many stanzas of the server's we have handled.
+    #[xml(attribute)]
+    pub h: u32,
+    /// The identifier of the stream that is to be resumed.
+    #[xml(attribute)]
+    pub previd: String,
+}
+
+/// `<a/>`: how many stanzas we have handled (XEP-0198 4).
+#[derive(AsXml, Debug)]
+#[xml(namespace = ns::STREAM_MANAGEMENT, name = "a")]
+pub struct Acknowledgement {
+    /// Modulo 2^32.
+    #[xml(attribute)]
+    pub h: u32,
+}
+
+/// `<r/>`: asks for an acknowledgement (XEP-0198 4).
+#[derive(AsXml, Debug)]
+#[xml(namespace = ns::STREAM_MANAGEMENT, name = "r")]
+pub struct AcknowledgementRequest;
+
+/// A stanza of ours: what stream management counts.
+#[derive(AsXml, Debug, Clone, PartialEq, Eq)]
+#[xml()]
+pub enum Stanza {
+    /// `<iq/>`
+    #[xml(transparent)]
+    Iq(Iq),
+    /// `<presence/>`
+    #[xml(transparent)]
+    Presence(Presence),
+}
+
+impl Stanza {
+    /// Whether it is of type `error`.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        matches!(self, Self::Iq(iq) if iq.type_ == "error")
+    }
+}
+
+/// The initial presence: available to be addressed, for nobody's messages (RFC 6121 4.7.2.3).
+#[derive(AsXml, Debug, Clone, PartialEq, Eq)]
 #[xml(namespace = ns::CLIENT, name = "presence")]
 pub struct Presence {
     /// -128 to 127; a negative one never gets messages sent to the bare JID.
@@ -139,13 +194,13 @@ pub struct StreamError {
 #[derive(AsXml, Debug, Clone, Copy, PartialEq, Eq)]
 #[xml(namespace = ns::STREAM_ERRORS)]
 pub enum StreamCondition {
-    /// The server does not answer (4.9.3.4).
-    #[xml(name = "connection-timeout")]
-    ConnectionTimeout,
     /// Not XML (4.9.3.13).
     #[xml(name = "not-well-formed")]
     NotWellFormed,
     /// An element that is too large (4.9.3.14).
     #[xml(name = "policy-violation")]
     PolicyViolation,
+    /// None of the others (4.9.3.21).
+    #[xml(name = "undefined-condition")]
+    UndefinedCondition,
 }

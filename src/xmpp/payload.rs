@@ -1,4 +1,5 @@
 //! What is inside an IQ that a server delivers.
+#![allow(clippy::option_option, reason = "xso's derive keeps an optional child that was not read yet as one")]
 
 use std::fmt;
 

@@ -134,7 +134,9 @@ impl Names<'_> {
             return Ok(vec![address]);
         }
         let ascii = idna::domain_to_ascii(host).map_err(|_| ResolveError::NoAddress(host.to_owned()))?;
-        match self.resolver().await?.lookup_ip(ascii.as_str()).await {
+        // With a dot in it, it is a full name: the search list must not turn it into somebody else's.
+        let name = if ascii.contains('.') && !ascii.ends_with('.') { format!("{ascii}.") } else { ascii };
+        match self.resolver().await?.lookup_ip(name.as_str()).await {
             Ok(found) => Ok(found.iter().collect()),
             Err(error) if error.is_no_records_found() => Err(ResolveError::NoAddress(host.to_owned())),
             Err(error) => Err(failed(host, &error)),

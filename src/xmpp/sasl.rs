@@ -277,8 +277,7 @@ impl Exchange {
 
     fn finish(&mut self, data: &[u8]) -> Result<(), SaslError> {
         match self {
-            Self::Plain(_) => Ok(()),
-            Self::Scram { verified: true, .. } => Ok(()),
+            Self::Plain(_) | Self::Scram { verified: true, .. } => Ok(()),
             Self::Scram { mechanism, .. } => verify(mechanism.as_mut(), data),
         }
     }
@@ -315,13 +314,16 @@ mod tests {
     const ALL: [&str; 6] =
         ["PLAIN", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"];
 
+    /// Offered, bindings, whether we can bind, whether there is TLS; and what is chosen.
+    type Case<'a> = (&'a [&'a str], Option<&'a [&'a str]>, bool, bool, Option<(Mechanism, Flag)>);
+
     #[test]
     fn the_best_that_is_possible_is_chosen() {
         use Mechanism::*;
         let plain = ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"];
         let exporter = ["tls-server-end-point", "tls-exporter"];
         let other = ["tls-server-end-point"];
-        let cases: [(&[&str], Option<&[&str]>, bool, bool, Option<(Mechanism, Flag)>); 11] = [
+        let cases: [Case<'_>; 11] = [
             (&ALL, Some(&exporter), true, true, Some((ScramSha256Plus, Flag::Bound))),
             (&ALL, None, true, true, Some((ScramSha256Plus, Flag::Bound))),
             (&ALL, Some(&other), true, true, Some((ScramSha256, Flag::Unused))),

@@ -1,13 +1,18 @@
 //! An established stream as a source of events: stanzas in, stanzas out, and one last event that says how it ended.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::stream::{Stream, unfold};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::connect::Session;
+use super::connect::{Entry, Session};
 use super::incoming::{Element, Known, Said};
-use super::outgoing::{Iq, Presence, StreamCondition, StreamError};
+use super::outgoing::{
+    Acknowledgement, AcknowledgementRequest, Enable, Stanza, StreamCondition, StreamError as OutStreamError,
+};
+use super::stream_management::{CountError, Management};
 use super::transport::Buffered;
 use super::xml_stream::{Received, StreamFault, XmlStream};
 
@@ -21,9 +26,11 @@ const LAST_WORD_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub enum Out {
     /// A stanza.
-    Iq(Iq),
-    /// The initial presence.
-    Presence(Presence),
+    Stanza(Stanza),
+    /// A sign of life is wanted, by stream management.
+    AskAcknowledgement,
+    /// The server's counts make no sense: leave.
+    Abort(CountError),
     /// Close the stream in good order.
     Close,
 }
@@ -52,12 +59,31 @@ pub enum End {
     /// It broke.
     #[error(transparent)]
     Fault(#[from] StreamFault),
+    /// The server's acknowledgements make no sense.
+    #[error(transparent)]
+    Count(#[from] CountError),
 }
 
+impl End {
+    /// Whether the server may still hold the stream for us (XEP-0198 5): only the connection under it is gone.
+    #[must_use]
+    pub fn is_resumable(&self) -> bool {
+        matches!(self, Self::Fault(StreamFault::Io(_) | StreamFault::Closed | StreamFault::Silent(_)))
+    }
+}
+
+/// The counts of a stream, shared with whoever resumes it.
+pub type SharedManagement = Rc<RefCell<Management>>;
+
 /// The events of a session, until its last. What is sent into `outgoing` is written; if its sender is dropped, the stream
-/// is closed.
-pub fn events(session: Session, outgoing: UnboundedReceiver<Out>) -> impl Stream<Item = Event> {
-    let wire = Wire { stream: session.stream, outgoing, ended: false };
+/// is closed. What comes is counted here; what goes is counted by the sender, so that nothing is lost with the queue.
+pub fn events(
+    session: Session,
+    outgoing: UnboundedReceiver<Out>,
+    management: SharedManagement,
+) -> impl Stream<Item = Event> {
+    let manage = matches!(session.entry, Entry::Bound { manageable: true, .. });
+    let wire = Wire { stream: session.stream, outgoing, management, manage, ended: false };
     unfold(wire, |mut wire| async move {
         let event = wire.event().await?;
         Some((event, wire))
@@ -67,6 +93,9 @@ pub fn events(session: Session, outgoing: UnboundedReceiver<Out>) -> impl Stream
 struct Wire {
     stream: XmlStream<Buffered>,
     outgoing: UnboundedReceiver<Out>,
+    management: SharedManagement,
+    /// Stream management is still to be asked for.
+    manage: bool,
     ended: bool,
 }
 
@@ -80,21 +109,25 @@ impl Wire {
                 self.ended = matches!(event, Event::Ended(_));
                 Some(event)
             }
-            Err(fault) => {
+            Err(end) => {
                 self.ended = true;
-                self.last_word(&fault).await;
-                Some(Event::Ended(End::Fault(fault)))
+                self.last_word(&end).await;
+                Some(Event::Ended(end))
             }
         }
     }
 
-    async fn next(&mut self) -> Result<Event, StreamFault> {
+    async fn next(&mut self) -> Result<Event, End> {
+        if std::mem::take(&mut self.manage) {
+            self.stream.queue(&Enable { resume: "true" })?;
+        }
         loop {
             tokio::select! {
                 biased;
                 out = self.outgoing.recv() => match out {
-                    Some(Out::Iq(iq)) => self.stream.queue(&iq)?,
-                    Some(Out::Presence(presence)) => self.stream.queue(&presence)?,
+                    Some(Out::Stanza(stanza)) => self.stream.queue(&stanza)?,
+                    Some(Out::AskAcknowledgement) => self.stream.queue(&AcknowledgementRequest)?,
+                    Some(Out::Abort(error)) => return Err(error.into()),
                     Some(Out::Close) | None => return Ok(self.close().await),
                 },
                 received = self.stream.next() => match received? {
@@ -104,7 +137,9 @@ impl Wire {
                             self.answer_footer().await;
                             return Ok(Event::Ended(End::StreamError(error.said)));
                         }
-                        other => return Ok(Event::Element(Box::new(other))),
+                        element => if let Some(event) = self.received(element)? {
+                            return Ok(event);
+                        }
                     },
                     Received::Footer => {
                         self.answer_footer().await;
@@ -115,8 +150,41 @@ impl Wire {
         }
     }
 
+    /// Keeps the counts; what is left is for the connection.
+    fn received(&mut self, element: Element) -> Result<Option<Event>, End> {
+        match &element {
+            Element::Known(Known::ManagementEnabled { id, resume }) => {
+                let resumable = matches!(resume.as_deref(), Some("true" | "1"));
+                self.management.borrow_mut().enabled(id.clone().filter(|_| resumable));
+            }
+            Element::Known(Known::ManagementFailed) => self.management.borrow_mut().failed(),
+            Element::Known(Known::Acknowledgement { h }) => {
+                if self.management.borrow().is_on() {
+                    self.management.borrow_mut().acknowledged(*h)?;
+                }
+            }
+            Element::Known(Known::AcknowledgementRequest) => {
+                let h = self.management.borrow().handled();
+                if self.management.borrow().is_on() {
+                    self.stream.queue(&Acknowledgement { h })?;
+                }
+            }
+            Element::Known(Known::Iq(_) | Known::Message { .. } | Known::Presence { .. }) => {
+                self.management.borrow_mut().received();
+                return Ok(Some(Event::Element(Box::new(element))));
+            }
+            Element::Known(_) | Element::Unknown => return Ok(Some(Event::Element(Box::new(element)))),
+        }
+        Ok(None)
+    }
+
     /// Our `</stream:stream>`, the server's, and the connection's end (RFC 6120 4.4).
     async fn close(&mut self) -> Event {
+        if self.management.borrow().is_on() {
+            // So that the server does not send what we have handled to somebody else (XEP-0198 4).
+            let h = self.management.borrow().handled();
+            let _ = self.stream.queue(&Acknowledgement { h });
+        }
         self.stream.close();
         let footer = async {
             while let Ok(received) = self.stream.next().await {
@@ -140,13 +208,14 @@ impl Wire {
     }
 
     /// Says why we leave, where there is something to say (RFC 6120 4.9.1.1).
-    async fn last_word(&mut self, fault: &StreamFault) {
-        let condition = match fault {
-            StreamFault::TooLarge => StreamCondition::PolicyViolation,
-            StreamFault::NotXml(_) => StreamCondition::NotWellFormed,
+    async fn last_word(&mut self, end: &End) {
+        let condition = match end {
+            End::Fault(StreamFault::TooLarge) => StreamCondition::PolicyViolation,
+            End::Fault(StreamFault::NotXml(_)) => StreamCondition::NotWellFormed,
+            End::Count(_) => StreamCondition::UndefinedCondition,
             _ => return,
         };
-        if self.stream.queue(&StreamError { condition }).is_ok() {
+        if self.stream.queue(&OutStreamError { condition }).is_ok() {
             self.answer_footer().await;
         }
     }

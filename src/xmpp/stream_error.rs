@@ -53,7 +53,7 @@ fn other_host(text: &str) -> Option<Target> {
         }
     };
     let usable = !host.is_empty() && port != 0 && idna::domain_to_ascii(&host).is_ok();
-    usable.then(|| Target { host, port, security: Security::StartTls, priority: 0, weight: None })
+    usable.then_some(Target { host, port, security: Security::StartTls, priority: 0, weight: None })
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! TLS for one connection: rustls with ring, TLS 1.2 and 1.3 (RFC 7590), the certificate checked for the XMPP domain
 //! (RFC 6120 13.7.2.1).
 
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -95,6 +97,38 @@ impl Tls {
     #[must_use]
     pub fn direct(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.direct)
+    }
+}
+
+/// A connection's TLS where it is first needed: a connection that never uses TLS needs no CA certificates either.
+#[derive(Clone)]
+pub struct LazyTls {
+    settings: TlsSettings,
+    made: Rc<RefCell<Option<Tls>>>,
+}
+
+impl LazyTls {
+    /// Nothing is read yet.
+    #[must_use]
+    pub fn new(settings: TlsSettings) -> Self {
+        Self { settings, made: Rc::default() }
+    }
+
+    /// The configuration; made anew when the file of `tls_ca` has changed.
+    ///
+    /// # Errors
+    /// See [`Tls::new`].
+    pub fn get(&self) -> Result<Tls, TlsSetupError> {
+        let mut made = self.made.borrow_mut();
+        match &*made {
+            Some(tls) if !tls.is_stale(&self.settings) => Ok(tls.clone()),
+            _ => Ok(made.insert(Tls::new(&self.settings)?).clone()),
+        }
+    }
+
+    /// Forgets the sessions: the next handshake is a full one.
+    pub fn forget(&self) {
+        *self.made.borrow_mut() = None;
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! The parser is rxml, as in tokio-xmpp, but with a token limit of our own: tokio-xmpp's `XmlStream` fixes it at 8 KiB,
 //! and then one attribute of 9 KiB in a stranger's message ends the stream.
+#![allow(clippy::transmute_ptr_to_ptr, reason = "rxml's macro for names does it, in the expanded code")]
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -105,9 +106,7 @@ pub struct XmlStream<Io> {
 }
 
 fn new_parser() -> rxml::Parser {
-    let mut options = rxml::Options::default();
-    options.max_token_length = MAX_TOKEN;
-    rxml::Parser::with_options(options)
+    rxml::Parser::with_options(rxml::Options { max_token_length: MAX_TOKEN, ..rxml::Options::default() })
 }
 
 fn new_writer() -> Encoder<SimpleNamespaces> {
@@ -274,7 +273,7 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
         loop {
             let buffer = match Pin::new(&mut self.io).poll_fill_buf(cx) {
                 Poll::Ready(Ok(buffer)) => buffer,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(StreamFault::Io(error))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(error))),
                 Poll::Pending => {
                     // The parser may still hold an event that needs no further byte.
                     return match self.parser.parse(&mut &[][..], false) {
@@ -359,6 +358,11 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
 fn header(mut attributes: AttrMap) -> Received {
     let mut attribute = |name| attributes.remove(Namespace::none(), name);
     Received::Header { id: attribute("id"), from: attribute("from") }
+}
+
+/// An end without TLS's own word of farewell is an end all the same.
+fn broken(error: io::Error) -> StreamFault {
+    if error.kind() == io::ErrorKind::UnexpectedEof { StreamFault::Closed } else { StreamFault::Io(error) }
 }
 
 fn not_xml(error: &rxml::Error) -> StreamFault {

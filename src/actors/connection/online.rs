@@ -17,9 +17,9 @@ use crate::notice;
 use crate::xmpp::connect::Session;
 use crate::xmpp::incoming::{Element, Iq, Known};
 use crate::xmpp::keepalive::{Due, Timer};
-use crate::xmpp::outgoing::{Iq as OutIq, Payload as OutPayload, Presence};
+use crate::xmpp::outgoing::{Iq as OutIq, Payload as OutPayload, Presence, Stanza};
 use crate::xmpp::payload::GivenCredentials;
-use crate::xmpp::session::{End, Out, events};
+use crate::xmpp::session::{End, Out, SharedManagement, events};
 use crate::xmpp::stanza::{Meaning, ReplyTo, meaning};
 use crate::xmpp::xml_stream::StreamFault;
 
@@ -30,33 +30,32 @@ const MAX_PENDING: usize = 1000;
 pub(super) struct Online {
     pub(super) since: Instant,
     pub(super) keepalive: Timer,
-    jid: FullJid,
     outgoing: UnboundedSender<Out>,
     /// When the last byte came in.
     heard: Rc<Cell<Instant>>,
     /// The ping that is awaited: its id, and when it was sent.
     ping: Option<(String, Instant)>,
-    /// Requests whose outcome is awaited.
-    pending: usize,
     session: SpawnHandle,
     timer: Option<SpawnHandle>,
 }
 
 impl Online {
     /// Begins to read and write the session's stream.
-    pub(super) fn begin(session: Session, keepalive: KeepAlive, ctx: &mut Context<Connection>) -> Self {
+    pub(super) fn begin(
+        session: Session,
+        keepalive: KeepAlive,
+        management: SharedManagement,
+        ctx: &mut Context<Connection>,
+    ) -> Self {
         let (outgoing, queue) = unbounded_channel();
-        let jid = session.jid.clone();
         let heard = session.stream.heard();
-        let session = ctx.add_stream(Box::pin(events(session, queue)));
+        let session = ctx.add_stream(Box::pin(events(session, queue, management)));
         Self {
             since: Instant::now(),
             keepalive: Timer::new(keepalive),
-            jid,
             outgoing,
             heard,
             ping: None,
-            pending: 0,
             session,
             timer: None,
         }
@@ -76,26 +75,72 @@ impl Online {
     }
 }
 
-impl Connection {
-    /// The initial presence, and the first look at the keepalive.
-    pub(super) fn greet(&mut self, ctx: &mut Context<Self>) {
-        self.transmit(Out::Presence(Presence { priority: -1 }));
-        self.check_keepalive(ctx);
+/// What belongs to one bound resource, also over an outage that the stream survives by being resumed.
+pub(super) struct Identity {
+    pub(super) jid: FullJid,
+    pub(super) management: SharedManagement,
+    /// Tells this one from those before and after.
+    serial: u64,
+    /// Requests whose outcome is awaited.
+    pending: usize,
+}
+
+impl Identity {
+    /// A resource that was bound just now; `managed` if stream management is asked for on its stream.
+    pub(super) fn new(jid: FullJid, managed: bool, serial: u64) -> Self {
+        let management = SharedManagement::default();
+        if managed {
+            management.borrow_mut().enable();
+        }
+        Self { jid, management, serial, pending: 0 }
     }
 
-    fn transmit(&self, out: Out) {
-        let State::Online(online) = &self.state else { return };
-        let error = matches!(&out, Out::Iq(iq) if iq.type_ == "error");
-        if online.send(out) {
-            self.around.board.update(self.id(), |report| {
-                report.stats.transmitted += 1;
-                report.stats.transmitted_errors += u64::from(error);
-            });
+    /// Whether the server could resume the stream.
+    pub(super) fn is_resumable(&self) -> bool {
+        self.management.borrow().resumption().is_some()
+    }
+}
+
+impl Connection {
+    /// The initial presence.
+    pub(super) fn greet(&mut self) {
+        self.transmit(Stanza::Presence(Presence { priority: -1 }));
+    }
+
+    /// Sends a stanza; in an outage it waits for the stream to be resumed.
+    fn transmit(&self, stanza: Stanza) {
+        let Some(identity) = &self.identity else { return };
+        let error = stanza.is_error();
+        let counted = identity.management.borrow_mut().sent(stanza.clone());
+        if let State::Online(online) = &self.state {
+            online.send(Out::Stanza(stanza));
+            match counted {
+                Ok(true) => _ = online.send(Out::AskAcknowledgement),
+                Ok(false) => {}
+                Err(error) => _ = online.send(Out::Abort(error)),
+            }
+        }
+        self.around.board.update(self.id(), |report| {
+            report.stats.transmitted += 1;
+            report.stats.transmitted_errors += u64::from(error);
+        });
+    }
+
+    /// Sends again what the server has not got of a stream that is resumed.
+    pub(super) fn send_again(&self, handled: u32) {
+        let (State::Online(online), Some(identity)) = (&self.state, &self.identity) else { return };
+        match identity.management.borrow_mut().resumed(handled) {
+            Ok(again) => {
+                for stanza in again {
+                    online.send(Out::Stanza(stanza));
+                }
+            }
+            Err(error) => _ = online.send(Out::Abort(error)),
         }
     }
 
     fn answer(&self, iq: OutIq) {
-        self.transmit(Out::Iq(iq));
+        self.transmit(Stanza::Iq(iq));
     }
 
     pub(super) fn received(&mut self, element: Element, ctx: &mut Context<Self>) {
@@ -139,9 +184,9 @@ impl Connection {
     /// Any answer to our ping is a sign of life, an error too; whatever else comes as an answer is nobody's.
     fn received_answer(&mut self, id: Option<&str>, from: Option<&str>) {
         let name = self.name().to_string();
-        let State::Online(online) = &mut self.state else { return };
+        let (State::Online(online), Some(identity)) = (&mut self.state, &self.identity) else { return };
         let ours = online.ping.as_ref().is_some_and(|(awaited, _)| id == Some(awaited));
-        if ours && is_own_server(from, &online.jid) {
+        if ours && is_own_server(from, &identity.jid) {
             if let Some((_, sent)) = online.ping.take() {
                 tracing::debug!("{name}: the server answered after {} ms", sent.elapsed().as_millis());
             }
@@ -157,25 +202,24 @@ impl Connection {
         ctx: &mut Context<Self>,
     ) {
         let (id, alias) = (self.id(), self.settings.alias.clone());
-        let State::Online(online) = &mut self.state else { return };
-        if online.pending >= MAX_PENDING {
+        let Some(identity) = &mut self.identity else { return };
+        if identity.pending >= MAX_PENDING {
             notice!("connection {id} ({alias}): more than {MAX_PENDING} requests at once; refused");
             self.around.board.update(id, |report| report.stats.count(Refusal::Limit));
             return self.answer(reply_to.service_unavailable());
         }
-        online.pending += 1;
-        let since = online.since;
-        let account = online.jid.to_bare();
+        identity.pending += 1;
+        let serial = identity.serial;
+        let account = identity.jid.to_bare();
         let request = Request { connection: id, account, from: reply_to.from.clone(), credentials };
         let asked = self.around.router.send(Ask { request, alias });
         ctx.spawn(asked.into_actor(self).map(move |outcome, connection, _| {
-            // The answer belongs to the stream that brought the request.
-            match &mut connection.state {
-                State::Online(online) if online.since == since => online.pending -= 1,
-                _ => return,
+            // The answer belongs to the bound resource that got the request.
+            if let Some(identity) = connection.identity.as_mut().filter(|identity| identity.serial == serial) {
+                identity.pending -= 1;
+                // Without a router nobody can say yes.
+                connection.conclude(outcome.ok(), &reply_to);
             }
-            // Without a router nobody can say yes.
-            connection.conclude(outcome.ok(), &reply_to);
         }));
     }
 
@@ -195,13 +239,12 @@ impl Connection {
 
     fn disco_info(&mut self, node: bool, reply_to: ReplyTo, ctx: &mut Context<Self>) {
         let connection = self.id();
-        let State::Online(online) = &mut self.state else { return };
-        let since = online.since;
-        let question = MayKnow { connection, account: online.jid.to_bare(), from: reply_to.from.clone() };
+        let Some(identity) = &self.identity else { return };
+        let serial = identity.serial;
+        let question = MayKnow { connection, account: identity.jid.to_bare(), from: reply_to.from.clone() };
         ctx.spawn(self.around.router.send(question).into_actor(self).map(move |knowledge, connection, _| {
-            match &connection.state {
-                State::Online(online) if online.since == since => {}
-                _ => return,
+            if connection.identity.as_ref().is_none_or(|identity| identity.serial != serial) {
+                return;
             }
             connection.answer(match knowledge.ok().flatten() {
                 Some(known) if known.allowed && !node => reply_to.disco_info(known.takes_requests),
@@ -225,14 +268,17 @@ impl Connection {
                 return self.lost(&End::Fault(silent), ctx);
             }
             Due::Ask => {
-                let id = format!("{:016x}", rand::rng().random::<u64>());
-                online.ping = Some((id.clone(), now));
                 let next = match online.keepalive.due(online.heard.get(), now) {
                     Due::At(next) => next,
                     Due::Ask | Due::Dead | Due::Never => now,
                 };
-                let ping = OutIq { type_: "get", id: Some(id), to: None, payload: vec![OutPayload::Ping] };
-                self.answer(ping);
+                if self.identity.as_ref().is_some_and(|identity| identity.management.borrow().is_on()) {
+                    online.send(Out::AskAcknowledgement);
+                } else {
+                    let id = format!("{:016x}", rand::rng().random::<u64>());
+                    online.ping = Some((id.clone(), now));
+                    self.answer(OutIq { type_: "get", id: Some(id), to: None, payload: vec![OutPayload::Ping] });
+                }
                 next
             }
         };

@@ -1,0 +1,63 @@
+# `make` alone says what there is.
+CARGO ?= cargo
+DESTDIR ?=
+SBINDIR ?= /usr/sbin
+SYSCONFDIR ?= /etc
+MANDIR ?= /usr/share/man
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+LOCKED := --locked
+
+.PHONY: help demo test check fmt clippy doc samples build install deps clean
+
+help:
+	@echo 'make demo              see it work: a server, xmppd, connection requests, edits of its file'
+	@echo 'make test              run all tests, on real servers'
+	@echo 'make check             everything that CI runs: format, lints, documentation, tests, sample files'
+	@echo 'make build             build the xmppd to install'
+	@echo 'make install DESTDIR=  install it (below DESTDIR); /etc/config/xmpp is kept if there is one'
+	@echo 'make clean             remove what was built'
+
+deps:
+	@scripts/install-deps.sh
+
+demo: deps
+	@scripts/demo.sh
+
+test: deps
+	$(CARGO) test $(LOCKED) --all-features
+
+check: fmt clippy doc test samples
+
+fmt:
+	$(CARGO) fmt --all -- --check
+
+clippy:
+	$(CARGO) clippy $(LOCKED) --all-targets -- -D warnings
+	$(CARGO) clippy $(LOCKED) --all-targets --all-features -- -D warnings
+
+doc:
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(LOCKED) --no-deps --all-features
+
+# What is installed or shown as an example is taken by the program without a word.
+samples:
+	@for file in config/xmpp config/samples/*.conf; do \
+		echo "xmppd check $$file"; \
+		$(CARGO) run --quiet $(LOCKED) --all-features --bin xmppd -- check "$$file" || exit 1; \
+	done
+
+build:
+	$(CARGO) build $(LOCKED) --release --bin xmppd
+
+install: build
+	install -D -m 755 $(TARGET)/release/xmppd $(DESTDIR)$(SBINDIR)/xmppd
+	@if [ -e $(DESTDIR)$(SYSCONFDIR)/config/xmpp ]; then \
+		echo 'keeping $(DESTDIR)$(SYSCONFDIR)/config/xmpp'; \
+	else \
+		install -D -m 600 config/xmpp $(DESTDIR)$(SYSCONFDIR)/config/xmpp; \
+	fi
+	@for page in docs/*.8; do \
+		[ ! -e "$$page" ] || install -D -m 644 "$$page" "$(DESTDIR)$(MANDIR)/man8/$${page##*/}"; \
+	done
+
+clean:
+	$(CARGO) clean

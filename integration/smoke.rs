@@ -1,0 +1,31 @@
+//! The whole way through the house once: an ACS asks, the CWMP client is told, the ACS gets its answer.
+
+use xmppd::connreq::{Answer, Credentials};
+
+use crate::harness::ubus::INFORM;
+use crate::harness::{Daemon, End, LIMIT, Prosody, Section};
+
+#[tokio::test]
+async fn a_connection_request_is_answered_and_the_cwmp_client_told_before() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    prosody.account("cpe@a.test");
+    let mut daemon = Daemon::start(&[
+        Section::general(&[1]).list("allowed_jid", "acs@a.test"),
+        Section::connection(1, "cpe@a.test/wan", &prosody),
+        Section::server(1, &prosody),
+    ]);
+    prosody.wait_online("cpe@a.test/wan", LIMIT).await;
+
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    let to = "cpe@a.test/wan".parse().unwrap();
+    let answer = acs.request(&to, &Credentials::new("cpe-user", "cpe-secret"), LIMIT).await;
+    assert!(matches!(answer, Answer::Result { .. }), "{answer:?}");
+    let calls = daemon.ubus().calls();
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    assert_eq!(calls[0].arguments, INFORM);
+    assert_eq!(calls[0].status, Some(0), "answered before the CWMP client was told");
+
+    let (status, _) = daemon.stop().await;
+    assert!(status.success(), "{status}");
+    assert_eq!(prosody.wait_gone("cpe@a.test/wan", LIMIT).await, Some(End::ByClient));
+}

@@ -1,0 +1,283 @@
+#!/bin/bash
+# Shows xmppd at work against a real XMPP server, all of it in a temporary directory: every step is checked, the exit
+# status is 0 only if all of them came out as announced, and nothing is left running.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+host=demo.test
+account_password='password of the account'
+export CONNREQ_PASSWORD=$account_password
+export CONNREQ_SECRET='cpe-secret'
+
+dir=$(mktemp -d)
+server=; daemon=; printer=
+
+# ------------------------------------------------------------------------------------------------ helpers
+
+heading() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+note() { printf '   %s\n' "$*"; }
+fail() { printf '\nFAILED: %s\n' "$*" >&2; exit 1; }
+
+finish() {
+	local status=$?
+	trap - EXIT
+	trap '' INT TERM
+	# They may be gone already. Who does not stop when asked to is killed.
+	if [ -n "$daemon" ] && kill -TERM "$daemon" 2> /dev/null; then
+		for _ in {1..50}; do
+			kill -0 "$daemon" 2> /dev/null || break
+			sleep 0.1
+		done
+		kill -KILL "$daemon" 2> /dev/null || true
+	fi
+	[ -z "$printer" ] || wait "$printer" 2> /dev/null || true
+	[ -z "$server" ] || kill -KILL "$server" 2> /dev/null || true
+	[ -z "$server" ] || wait "$server" 2> /dev/null || true
+	rm -rf "$dir"
+	[ "$status" -eq 0 ] || printf '\nThe demo did not come to its end (exit status %s).\n' "$status" >&2
+	exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds
+wait_for() {
+	local limit=$1 what=$2 deadline
+	shift 2
+	deadline=$((SECONDS + limit))
+	until "$@"; do
+		[ "$SECONDS" -lt "$deadline" ] || fail "not within $limit s: $what"
+		sleep 0.1
+	done
+}
+
+# The server's view: "PORT SESSION" of a full JID that is online, and how its last session ended.
+session() {
+	awk -F'\t' -v jid="$1" '$2 == "started" { now = "" }
+		$3 == jid && ($2 == "bind" || $2 == "resume") { now = $4 " " $5 }
+		$3 == jid && $2 == "unbind" { now = "" }
+		END { print now }' "$dir/sessions.log"
+}
+ended() { awk -F'\t' -v jid="$1" '$3 == jid { how = $2 == "unbind" ? $6 : "" } END { print how }' "$dir/sessions.log"; }
+online() { [ -n "$(session "$1")" ]; }
+offline() { ! online "$1"; }
+
+untouched() {
+	[ "$(session "$1")" = "$2" ] || fail "the stream of $1 was touched: '$2' before, '$(session "$1")' now"
+	note "the server sees $1 on the same TCP connection as before (from port ${2% *})"
+}
+
+account() {
+	local folder=$dir/data/${host//./%2e}/accounts
+	mkdir -p "$folder"
+	printf 'return { ["password"] = "%s"; };\n' "$account_password" > "$folder/$1.dat"
+}
+
+calls() { if [ -e "$dir/ubus.calls" ]; then wc -l < "$dir/ubus.calls"; else echo 0; fi; }
+
+# ask ACCOUNT CPE: prints connreq's answer and gives its exit status
+ask() {
+	"$bin/connreq" --jid "$1@$host" --server "127.0.0.1:$port" --ca "$dir/ca.pem" --connreq-user cpe-user \
+		"$2@$host/wan" 2>&1 | sed "s/^/   $1 asks $2: /"
+	return "${PIPESTATUS[0]}"
+}
+# ask_expecting STATUS ACCOUNT CPE
+ask_expecting() {
+	local expected=$1 status=0
+	shift
+	ask "$@" || status=$?
+	[ "$status" -eq "$expected" ] || fail "connreq ended with $status, expected was $expected"
+}
+accepted() {
+	local before
+	before=$(calls)
+	ask_expecting 0 "$@"
+	[ "$(calls)" -eq $((before + 1)) ] || fail "the CWMP client was told $(($(calls) - before)) times"
+	[ "$(tail -n 1 "$dir/ubus.calls")" = '-t 1 call tr069 inform {"event":"6 connection request"}' ] ||
+		fail "ubus was called otherwise: $(tail -n 1 "$dir/ubus.calls")"
+	note "the CWMP client was told: ubus $(tail -n 1 "$dir/ubus.calls")"
+}
+refused() {
+	local before
+	before=$(calls)
+	ask_expecting 1 "$@"
+	[ "$(calls)" -eq "$before" ] || fail "the CWMP client was told all the same"
+	note "the CWMP client was not told"
+}
+
+certificates() {
+	cat > "$dir/openssl.cnf" <<-END
+		[req]
+		distinguished_name = name
+		[name]
+		[ca]
+		basicConstraints = critical,CA:TRUE
+		keyUsage = critical,keyCertSign
+		[server]
+		basicConstraints = critical,CA:FALSE
+		subjectAltName = DNS:$host
+	END
+	local new=(openssl req -config "$dir/openssl.cnf" -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2)
+	{
+		"${new[@]}" -subj '/CN=CA of the demo' -extensions ca -keyout "$dir/ca.key" -out "$dir/ca.pem"
+		"${new[@]}" -subj "/CN=$host" -extensions server -CA "$dir/ca.pem" -CAkey "$dir/ca.key" \
+			-keyout "$dir/server.key" -out "$dir/server.crt"
+	} > "$dir/openssl.log" 2>&1 || { cat "$dir/openssl.log" >&2; fail "openssl cannot make certificates"; }
+}
+
+server_is_up() { grep -q 'started' "$dir/sessions.log" 2> /dev/null; }
+server_is_up_or_gone() { server_is_up || grep -q 'Failed to open server port' "$dir/prosody.log" 2> /dev/null || ! kill -0 "$server" 2> /dev/null; }
+
+start_server() {
+	local try
+	for try in 1 2 3 4 5; do
+		port=$((20000 + RANDOM % 12000))
+		rm -f "$dir/prosody.log" "$dir/sessions.log"
+		cat > "$dir/prosody.cfg.lua" <<-END
+			run_as_root = true
+			pidfile = "$dir/prosody.pid"
+			data_path = "$dir/data"
+			plugin_paths = { "$PWD/integration/harness/prosody" }
+			sessions_view_file = "$dir/sessions.log"
+			log = { info = "$dir/prosody.log" }
+			interfaces = { "127.0.0.1" }
+			c2s_ports = { $port }
+			c2s_require_encryption = true
+			modules_enabled = { "roster"; "saslauth"; "tls"; "disco"; "ping"; "posix"; "sessions_view" }
+			modules_disabled = { "s2s"; "s2s_auth_certs" }
+			authentication = "internal_plain"
+			VirtualHost "$host"
+			  ssl = { certificate = "$dir/server.crt"; key = "$dir/server.key" }
+		END
+		setpriv --pdeathsig KILL -- prosody -F --config "$dir/prosody.cfg.lua" > "$dir/console.log" 2>&1 &
+		server=$!
+		wait_for 20 "Prosody's start" server_is_up_or_gone
+		if server_is_up; then return; fi
+		kill -KILL "$server" 2> /dev/null || true
+		wait "$server" 2> /dev/null || true
+		server=
+	done
+	cat "$dir/prosody.log" >&2
+	fail "Prosody does not start"
+}
+
+# What /etc/config/xmpp says: set these, then `commit`. Connection i is the i-th of them.
+allowed="acs@$host"; connections=(cpe1); enabled=(1)
+section() { printf "\nconfig %s\n" "$1"; }
+option() { printf "\toption %s '%s'\n" "$1" "$2"; }
+config_text() {
+	local i ids
+	ids=$(seq -s, ${#connections[@]})
+	printf "config xmpp 'xmpp'\n"
+	option enable 1
+	option id "$ids"
+	printf "\tlist allowed_jid '%s'\n" "$allowed"
+	for i in "${!connections[@]}"; do
+		section connection
+		option con_inst $((i + 1))
+		option enable "${enabled[i]}"
+		option username "${connections[i]}"
+		option password "$account_password"
+		option domain "$host"
+		option resource wan
+		option serveralgorithm ServerTable
+		option tls_ca "$dir/ca.pem"
+		section connection_server
+		option con_id $((i + 1))
+		option enable 1
+		option server_address 127.0.0.1
+		option port "$port"
+	done
+}
+show() { sed "s/\\(password \\).*/\\1.../; s/^/   | /"; }
+# As `uci commit` does: a new file beside the old one, renamed over it. Shows what changed.
+commit() {
+	config_text > "$dir/config/.xmpp.new"
+	# diff ends with 1 when there is a difference.
+	{ diff -U0 "$dir/config/xmpp" "$dir/config/.xmpp.new" || true; } | sed '1,2d; /^@@/d' | show
+	mv "$dir/config/.xmpp.new" "$dir/config/xmpp"
+}
+
+# -------------------------------------------------------------------------------------------------- the demo
+
+heading "Building xmppd and connreq"
+cargo build --locked --features connreq --bins
+bin=${CARGO_TARGET_DIR:-target}/debug
+bin=$(cd "$bin" && pwd)
+
+heading "An XMPP server (Prosody) for $host, with accounts for two CPEs, two ACSs and a stranger"
+certificates
+for name in cpe1 cpe2 acs acs2 stranger; do account "$name"; done
+start_server
+note "it listens on 127.0.0.1:$port"
+
+heading "xmppd logs in as cpe1@$host over TLS; acs@$host may send connection requests"
+mkdir "$dir/config" "$dir/bin"
+config_text > "$dir/config/xmpp"
+printf "config cpe 'cpe'\n\toption userid 'cpe-user'\n\toption passwd '%s'\n" "$CONNREQ_SECRET" > "$dir/config/cwmp"
+show < "$dir/config/xmpp"
+cat > "$dir/bin/ubus" <<-END
+	#!/bin/sh
+	echo "\$*" >> '$dir/ubus.calls'
+END
+chmod 755 "$dir/bin/ubus"
+mkfifo "$dir/log"
+sed -u 's/^/   xmppd | /' < "$dir/log" &
+printer=$!
+PATH=$dir/bin:$PATH setpriv --pdeathsig TERM -- "$bin/xmppd" run --config "$dir/config/xmpp" \
+	--cwmp-config "$dir/config/cwmp" --socket "$dir/xmppd.sock" > "$dir/log" 2>&1 &
+daemon=$!
+wait_for 20 "xmppd's login" online "cpe1@$host/wan"
+first=$(session "cpe1@$host/wan")
+encrypted=$(grep -o 'Stream encrypted.*' "$dir/prosody.log" | tail -n 1) || fail "the stream is not encrypted"
+note "the server sees cpe1@$host/wan, from port ${first% *}: $encrypted"
+
+heading "The ACS sends a connection request"
+accepted acs cpe1
+
+heading "A stranger sends one"
+refused stranger cpe1
+
+heading "The file is edited under the running daemon: a second connection is added"
+connections=(cpe1 cpe2); enabled=(1 1)
+commit
+wait_for 20 "the second login" online "cpe2@$host/wan"
+second=$(session "cpe2@$host/wan")
+note "the server sees cpe2@$host/wan, from port ${second% *}"
+accepted acs cpe2
+untouched "cpe1@$host/wan" "$first"
+
+heading "allowed_jid is changed: acs2 instead of acs"
+allowed="acs2@$host"
+commit
+old_acs_is_refused() { local status=0; ask acs cpe1 || status=$?; [ "$status" -ne 2 ] || fail "no answer"; [ "$status" -eq 1 ]; }
+wait_for 10 "the refusal of acs" old_acs_is_refused
+refused acs cpe1
+accepted acs2 cpe1
+untouched "cpe1@$host/wan" "$first"
+untouched "cpe2@$host/wan" "$second"
+
+heading "The first connection is disabled"
+enabled=(0 1)
+commit
+wait_for 10 "the end of cpe1's session" offline "cpe1@$host/wan"
+[ "$(ended "cpe1@$host/wan")" = closed-by-client ] || fail "cpe1's stream was not ended: $(ended "cpe1@$host/wan")"
+note "the server saw the end of cpe1's stream: $(ended "cpe1@$host/wan")"
+refused acs2 cpe1
+accepted acs2 cpe2
+untouched "cpe2@$host/wan" "$second"
+
+heading "xmppd is stopped"
+kill -TERM "$daemon"
+status=0
+wait "$daemon" || status=$?
+daemon=
+wait "$printer" || true
+printer=
+[ "$status" -eq 0 ] || fail "xmppd ended with $status"
+wait_for 5 "the end of cpe2's session" offline "cpe2@$host/wan"
+[ "$(ended "cpe2@$host/wan")" = closed-by-client ] || fail "cpe2's stream was not ended: $(ended "cpe2@$host/wan")"
+note "exit status 0, and the server saw the end of cpe2's stream: $(ended "cpe2@$host/wan")"
+
+heading "Everything came out as announced"

@@ -1,0 +1,54 @@
+#!/bin/bash
+# Installs what the demo and the tests need besides Rust, make and gcc, on Debian and its relatives: only what is missing,
+# and without starting any service. Says nothing when nothing is missing.
+set -euo pipefail
+
+die() { echo "install-deps: $*" >&2; exit 1; }
+
+if ! command -v cargo > /dev/null; then
+	[ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ] &&
+		die "cargo is installed but not in PATH; run: . \"${CARGO_HOME:-$HOME/.cargo}/env\""
+	die "cargo is missing; install Rust from https://rustup.rs"
+fi
+command -v cc > /dev/null || die "a C compiler is missing; install gcc"
+
+# command:package
+needed=(prosody:prosody openssl:openssl setpriv:util-linux)
+packages=()
+for pair in "${needed[@]}"; do
+	command -v "${pair%%:*}" > /dev/null || packages+=("${pair##*:}")
+done
+[ ${#packages[@]} -eq 0 ] && exit 0
+
+command -v apt-get > /dev/null || die "missing: ${packages[*]}; there is no apt-get here to install them with"
+root=()
+if [ "$(id -u)" -ne 0 ]; then
+	command -v sudo > /dev/null || die "missing: ${packages[*]}; run this as root, or install sudo"
+	root=(sudo)
+fi
+as_root() { "${root[@]}" "$@"; }
+
+# Debian starts a service as soon as it is installed, unless this file forbids it. It is put back as it was.
+guard=/usr/sbin/policy-rc.d
+saved=$guard.before-xmppd
+restore() {
+	as_root rm -f "$guard"
+	if [ -e "$saved" ]; then as_root mv "$saved" "$guard"; fi
+}
+trap restore EXIT
+# One that is saved already is the original, left by a run that could not put it back.
+if [ -e "$guard" ] && [ ! -e "$saved" ]; then as_root mv "$guard" "$saved"; fi
+printf '#!/bin/sh\nexit 101\n' | as_root tee "$guard" > /dev/null
+as_root chmod 755 "$guard"
+
+install() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" > "$log" 2>&1
+}
+log=$(mktemp)
+echo "install-deps: installing ${packages[*]}" >&2
+# The package lists of a fresh machine are empty or old.
+if ! install; then
+	as_root apt-get update -qq >&2 || true
+	install || { cat "$log" >&2; rm -f "$log"; die "apt-get could not install ${packages[*]}"; }
+fi
+rm -f "$log"
