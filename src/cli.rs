@@ -32,10 +32,11 @@ Exit status:
 
 /// Answers the connection requests of TR-069 Annex K over XMPP
 ///
-/// Logs in to the XMPP servers that the UCI file names, and tells the CWMP client to call home when its ACS asks for it.
-/// Changes of the file take effect while xmppd runs.
+/// Logs in to the XMPP servers that the UCI file names, and tells the CWMP client
+/// to call home when its ACS asks for it. Changes of the file take effect while
+/// xmppd runs.
 #[derive(Debug, Parser)]
-#[command(name = "xmppd", version, after_help = ENVIRONMENT, args_conflicts_with_subcommands = true)]
+#[command(name = "xmppd", version, verbatim_doc_comment, after_help = ENVIRONMENT, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do; without it: run
     #[command(subcommand)]
