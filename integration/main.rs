@@ -10,6 +10,7 @@
 )]
 
 mod acs;
+mod command_line;
 mod crash;
 mod fleet;
 mod harness;
