@@ -52,7 +52,7 @@ pub struct Files {
     /// The UCI file to follow [default: /etc/config/xmpp]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The CWMP client's UCI file, for its connection request credentials [default: /etc/config/cwmp]
+    /// The CWMP client's UCI file, for its credentials [default: /etc/config/cwmp]
     #[arg(long, value_name = "FILE")]
     pub cwmp_config: Option<PathBuf>,
     /// The control socket [default: /var/run/xmppd/xmppd.sock]

@@ -44,7 +44,7 @@ fn open(path: &Path) -> io::Result<UnixListener> {
         Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another xmppd listens there")),
         // What is no socket refuses too, and is not ours to remove.
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && is_socket(path) => {
-            std::fs::remove_file(path)?
+            std::fs::remove_file(path)?;
         }
         Err(_) => {}
     }
