@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::fleet::{accepted, jid, session, wait_back};
+use crate::harness::fleet::{accepted, jid, refused, session, wait_back};
 use crate::harness::prosody::PASSWORD;
-use crate::harness::{Daemon, End, Fleet, LIMIT, Prosody, Session, until};
+use crate::harness::{Daemon, End, Fleet, LIMIT, Prosody, Section, Session, uci};
 
 /// What the test hook's panic says.
 const WORDS: &str = "panicked: a test told this actor to panic";
@@ -148,10 +148,10 @@ async fn the_config_actor_touches_no_stream_and_takes_later_edits_up() {
     fleet.change(3, "enable", "0");
     daemon.xmpp().commit(&fleet.text());
     assert_eq!(prosody.wait_gone(&jid(3), LIMIT).await, Some(End::ByClient));
-    daemon.cwmp().commit(&crate::harness::uci::text([&crate::harness::Section::cpe("cpe-user", "another")]));
+    let mark = daemon.log().mark();
+    daemon.cwmp().commit(&uci::text([&Section::cpe("cpe-user", "another")]));
     daemon.log().wait(mark, &["credentials taken over"], LIMIT).await;
-    until("the old credentials are refused", LIMIT, || (!daemon.log().since(mark, &["cwmp"]).is_empty()).then_some(()))
-        .await;
+    refused(&mut acs, 1, "not-authorized").await;
     untouched(&prosody, &before, &[1, 2]);
     assert_eq!(daemon.pid(), pid);
 }

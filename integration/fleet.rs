@@ -76,7 +76,7 @@ async fn twenty_connections_asked_at_once() {
     let (daemon, _) = fleet.start(&prosody).await;
     daemon.ubus().take(Duration::from_millis(500));
     let mut acs = prosody.wire("acs@a.test/r").await;
-    let requests: String = all
+    let requests: Vec<String> = all
         .iter()
         .map(|id| {
             format!(
@@ -87,7 +87,7 @@ async fn twenty_connections_asked_at_once() {
             )
         })
         .collect();
-    acs.send(&requests).await;
+    acs.send(&requests.concat()).await;
     let mut missing: std::collections::BTreeSet<u32> = all.iter().copied().collect();
     while !missing.is_empty() {
         let answer = acs.expect("<iq ").await;
