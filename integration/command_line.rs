@@ -332,12 +332,12 @@ async fn who_asks_a_stranger_is_told_so() {
 async fn who_asks_the_daemon_is_answered() {
     let prosody = Prosody::start(&["a.test"]).await;
     let (daemon, _) = Fleet::new(2, &[1], &prosody).start(&prosody).await;
-    daemon.wait_status(2, "Enabled", |status| status.word() == "Enabled").await;
-    daemon.wait_status(1, "Enabled", |status| status.word() == "Enabled").await;
+    daemon.wait_for_status(2, "Enabled", |status| status.word() == "Enabled").await;
+    daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
     let socket = daemon.socket().display().to_string();
     let (code, stdout, stderr) = output(&["status", "--socket", &socket]);
     assert_eq!((code, stderr.as_str()), (0, ""));
-    let status = crate::harness::control::parse(&stdout);
+    let status = crate::harness::status::parse(&stdout);
     assert_eq!(status[&1].get("jid"), Some(&*jid(1)));
     assert_eq!(status[&2].word(), "Enabled");
     let (code, stdout, stderr) = output(&["reconnect", "--socket", &socket]);

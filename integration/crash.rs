@@ -58,7 +58,7 @@ async fn a_connection_comes_back_and_the_others_stay() {
         accepted(&mut acs, id).await;
     }
     untouched(&prosody, &before, &[2, 3]);
-    assert_eq!(daemon.wait_status(1, "Enabled", |status| status.word() == "Enabled").await.get("error"), None);
+    assert_eq!(daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await.get("error"), None);
     assert_eq!(daemon.pid(), pid);
     assert_eq!(started_by_root(&daemon, mark), Vec::<String>::new());
     is_logged_once(&daemon, mark, "connection 1");
@@ -69,7 +69,7 @@ async fn a_connection_that_waits_for_its_server_comes_back_too() {
     let mut prosody = Prosody::start(&["a.test"]).await;
     let (daemon, before) = Fleet::new(2, &[1, 2], &prosody).start(&prosody).await;
     prosody.kill().await;
-    daemon.wait_status(1, "lost", |status| status.word() != "Enabled").await;
+    daemon.wait_for_status(1, "lost", |status| status.word() != "Enabled").await;
     crash(&daemon, "connection 1").await;
     prosody.start_again().await;
     let mut acs = prosody.requester("acs@a.test/r").await;
@@ -114,7 +114,7 @@ async fn takes_the_rest_with_it(who: &str, restarted: &[&str]) {
     }
     assert!(daemon.running());
     assert_eq!(daemon.pid(), pid);
-    assert_eq!(daemon.status().await.len(), 2);
+    assert_eq!(daemon.statuses().await.len(), 2);
     assert_eq!(started_by_root(&daemon, mark), restarted);
     is_logged_once(&daemon, mark, who);
     assert_eq!(daemon.ubus().calls().len(), 3);
@@ -137,7 +137,7 @@ async fn the_config_actor_touches_no_stream_and_takes_later_edits_up() {
     let (daemon, before) = fleet.start(&prosody).await;
     let mut acs = prosody.requester("acs@a.test/r").await;
     let (pid, mark) = (daemon.pid(), crash(&daemon, "config").await);
-    assert_eq!(daemon.status().await.len(), 3);
+    assert_eq!(daemon.statuses().await.len(), 3);
     assert_eq!(started_by_root(&daemon, mark), ["config", "control"]);
     is_logged_once(&daemon, mark, "config");
     for id in fleet.ids() {
@@ -164,7 +164,7 @@ async fn an_edit_while_the_config_actor_is_away() {
     let (daemon, before) = fleet.start(&prosody).await;
     daemon.xmpp().write_in_place("config xmpp 'xmpp\n");
     crash(&daemon, "config").await;
-    assert_eq!(daemon.status().await.len(), 2);
+    assert_eq!(daemon.statuses().await.len(), 2);
     daemon.wait_for_log(&["ERROR", "what runs goes on unchanged"], LIMIT).await;
     untouched(&prosody, &before, &[1, 2]);
 
@@ -183,7 +183,7 @@ async fn crash_until_given_up(daemon: &Daemon) {
         let lines = daemon.log().since(mark, &["child crashed", follows]);
         assert_eq!(lines.len(), 1, "crash {n}: {:?}", daemon.log().since(mark, &["child crashed"]));
     }
-    let status = daemon.wait_status(1, "given up", |status| status.word() == "Error").await;
+    let status = daemon.wait_for_status(1, "given up", |status| status.word() == "Error").await;
     let error = status.get("error").expect("why");
     assert!(error.contains("given up") && error.contains(WORDS), "{error}");
     assert_eq!((status.get("tls"), status.next_attempt()), (Some("false"), None), "{status:?}");
@@ -209,12 +209,12 @@ async fn a_connection_that_keeps_crashing_is_given_up_until_its_section_changes(
     for id in [2, 3] {
         accepted(&mut acs, id).await;
     }
-    assert_eq!((daemon.status().await[&1].word(), session(&prosody, 1)), ("Error", None));
+    assert_eq!((daemon.statuses().await[&1].word(), session(&prosody, 1)), ("Error", None));
 
     fleet.change(1, "interval", "100");
     daemon.xmpp().commit(&fleet.text());
     let back = prosody.wait_online(&jid(1), LIMIT).await;
-    let status = daemon.wait_status(1, "Enabled", |status| status.word() == "Enabled").await;
+    let status = daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
     assert_eq!(status.get("error"), None);
     accepted(&mut acs, 1).await;
     // Its budget is a new one.
@@ -234,7 +234,7 @@ async fn a_connection_that_was_given_up_can_be_disabled_and_enabled() {
     crash_until_given_up(&daemon).await;
     fleet.change(1, "enable", "0");
     daemon.xmpp().commit(&fleet.text());
-    daemon.wait_status(1, "Disabled", |status| status.word() == "Disabled").await;
+    daemon.wait_for_status(1, "Disabled", |status| status.word() == "Disabled").await;
     fleet.change(1, "enable", "1");
     daemon.xmpp().commit(&fleet.text());
     prosody.wait_online(&jid(1), LIMIT).await;
@@ -248,7 +248,7 @@ async fn too_many_crashes_at_the_root_end_the_process() {
     let (mut daemon, before) = Fleet::new(2, &[1], &prosody).start(&prosody).await;
     for _ in 0..10 {
         crash(&daemon, "config").await;
-        assert_eq!(daemon.status().await.len(), 2);
+        assert_eq!(daemon.statuses().await.len(), 2);
     }
     untouched(&prosody, &before, &[1, 2]);
     crash(&daemon, "config").await;

@@ -27,7 +27,7 @@ async fn all_online_and_answering(count: u32, accepting: &[u32]) {
     }
     assert!(daemon.ubus().calls().iter().all(|call| call.arguments == INFORM));
 
-    let status = daemon.status().await;
+    let status = daemon.statuses().await;
     assert_eq!(status.len(), count as usize);
     for id in fleet.ids() {
         let status = &status[&id];

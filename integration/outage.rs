@@ -12,7 +12,7 @@ use crate::harness::{Daemon, End, Fleet, Kind, LIMIT, Prosody, Session, Status};
 /// Waits until no connection has a stream; their status says so.
 async fn wait_all_lost(daemon: &Daemon, fleet: &Fleet) {
     for id in fleet.ids() {
-        let status = daemon.wait_status(id, "lost", |status| status.word() != "Enabled").await;
+        let status = daemon.wait_for_status(id, "lost", |status| status.word() != "Enabled").await;
         assert!(matches!(status.word(), "Dormant" | "Connecting" | "ServerNotPresent"), "{status:?}");
         assert_eq!(status.get("tls"), Some("false"), "{status:?}");
         assert_eq!(status.get("jid"), Some(&*jid(id)), "the JabberID is kept through an outage");
@@ -24,7 +24,7 @@ async fn all_come_back(prosody: &Prosody, daemon: &mut Daemon, before: &BTreeMap
     let mut acs = prosody.requester("acs@a.test/r").await;
     for (id, before) in before {
         wait_back(prosody, *id, before).await;
-        let status = daemon.wait_status(*id, "Enabled", |status| status.word() == "Enabled").await;
+        let status = daemon.wait_for_status(*id, "Enabled", |status| status.word() == "Enabled").await;
         assert_eq!((status.get("tls"), status.get("error"), status.next_attempt()), (Some("true"), None, None));
         accepted(&mut acs, *id).await;
     }
@@ -97,7 +97,7 @@ async fn a_server_that_is_not_there_yet_is_waited_for() {
     prosody.stop().await;
     let daemon = fleet.setup().start();
     for id in fleet.ids() {
-        daemon.wait_status(id, "an attempt failed", |status| status.get("error").is_some()).await;
+        daemon.wait_for_status(id, "an attempt failed", |status| status.get("error").is_some()).await;
     }
     prosody.start_again().await;
     fleet.all_online(&prosody).await;
@@ -118,7 +118,7 @@ async fn a_server_that_cannot_be_reached_shows_as_such_and_the_table_is_tried_ag
     let daemon = setup.env("XMPPD_RESOLV_CONF", resolv_conf).start();
     let before = prosody.wait_online(&jid(1), LIMIT).await;
     prosody.kill().await;
-    let unreachable = daemon.wait_status(1, "not reached", |status| status.word() == "ServerNotPresent").await;
+    let unreachable = daemon.wait_for_status(1, "not reached", |status| status.word() == "ServerNotPresent").await;
     let error = unreachable.get("error").expect("the last error");
     assert!(error.contains("refused"), "{error}");
     assert!(unreachable.next_attempt().is_some_and(|next| next <= 1.0), "{unreachable:?}");
@@ -146,7 +146,7 @@ async fn long_waits(daemon: &Daemon) -> f64 {
     const LONG: f64 = 120.0;
     let start = Instant::now();
     loop {
-        let status = daemon.status().await;
+        let status = daemon.statuses().await;
         let waits: Vec<f64> = status.values().map(|status| status.next_attempt().unwrap_or(0.0)).collect();
         let shortest = waits.iter().copied().fold(f64::INFINITY, f64::min);
         if shortest > LONG {
@@ -199,7 +199,7 @@ async fn an_edit_that_changes_nothing_leaves_a_long_wait_alone() {
     fleet.general = fleet.general.option("allowed_jid", "acs@a.test");
     daemon.xmpp().commit(&fleet.text());
     daemon.wait_for_log(&["general settings taken over"], LIMIT).await;
-    for (id, status) in daemon.status().await {
+    for (id, status) in daemon.statuses().await {
         assert!(status.next_attempt().is_some_and(|next| next > 60.0), "{status:?}");
         assert_eq!(session(&prosody, id), None);
     }

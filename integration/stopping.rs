@@ -31,7 +31,7 @@ async fn closed_cleanly(prosody: &Prosody, sessions: &BTreeMap<u32, Session>) {
 async fn streams_are_closed_cleanly(signal: Signal, count: u32) {
     let prosody = Prosody::start(&["a.test"]).await;
     let (mut daemon, sessions) = Fleet::new(count, &[1], &prosody).start(&prosody).await;
-    assert_eq!(daemon.status().await.len(), count as usize);
+    assert_eq!(daemon.statuses().await.len(), count as usize);
     ends_well(&mut daemon, signal).await;
     closed_cleanly(&prosody, &sessions).await;
 }
@@ -56,7 +56,7 @@ async fn without_any_connection_there_is_nothing_to_wait_for() {
     let prosody = Prosody::start(&["a.test"]).await;
     let fleet = Fleet::new(0, &[], &prosody);
     let mut daemon = fleet.setup().start();
-    assert!(daemon.status().await.is_empty());
+    assert!(daemon.statuses().await.is_empty());
     ends_well(&mut daemon, Signal::TERM).await;
 }
 
@@ -64,7 +64,7 @@ async fn without_any_connection_there_is_nothing_to_wait_for() {
 async fn a_server_that_does_not_answer_is_not_waited_for() {
     let mut prosody = Prosody::start(&["a.test"]).await;
     let (mut daemon, sessions) = Fleet::new(3, &[1], &prosody).start(&prosody).await;
-    daemon.status().await;
+    daemon.statuses().await;
     prosody.freeze();
     ends_well(&mut daemon, Signal::TERM).await;
     // It was told all the same, and reads it when it can.
@@ -77,7 +77,7 @@ async fn a_second_signal_ends_it_at_once() {
     for second in [Signal::TERM, Signal::INT] {
         let mut prosody = Prosody::start(&["a.test"]).await;
         let (mut daemon, _) = Fleet::new(2, &[1], &prosody).start(&prosody).await;
-        daemon.status().await;
+        daemon.statuses().await;
         prosody.freeze();
         daemon.signal(Signal::TERM);
         // The streams are being closed, which the server does not answer.
@@ -102,7 +102,7 @@ async fn sigterm_while_it_connects() {
     for id in fleet.ids() {
         let name = format!("connection {id} ");
         daemon.wait_for_log(&[&name, "attempt 1 at"], LIMIT).await;
-        assert_eq!(daemon.status().await[&id].word(), "Connecting");
+        assert_eq!(daemon.statuses().await[&id].word(), "Connecting");
     }
     let start = Instant::now();
     ends_well(&mut daemon, Signal::TERM).await;
@@ -117,7 +117,7 @@ async fn sigterm_while_it_waits() {
     prosody.stop().await;
     let mut daemon = fleet.setup().start();
     for id in fleet.ids() {
-        daemon.wait_status(id, "waiting", |status| status.next_attempt().is_some_and(|next| next > 10.0)).await;
+        daemon.wait_for_status(id, "waiting", |status| status.next_attempt().is_some_and(|next| next > 10.0)).await;
     }
     let start = Instant::now();
     ends_well(&mut daemon, Signal::TERM).await;
@@ -153,11 +153,11 @@ async fn it_starts_again() {
     // Once as it should be, once so that it leaves its socket behind.
     for signal in [Signal::TERM, Signal::KILL] {
         let before = prosody.wait_online(&jid(1), LIMIT).await;
-        daemon.wait_status(1, "Enabled", |status| status.word() == "Enabled").await;
+        daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
         daemon.end(signal).await;
         assert_eq!(daemon.socket().exists(), signal == Signal::KILL);
         daemon.start_again();
         crate::harness::fleet::wait_back(&prosody, 1, &before).await;
-        daemon.wait_status(1, "Enabled", |status| status.word() == "Enabled").await;
+        daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
     }
 }

@@ -5,7 +5,7 @@
 #![allow(dead_code, unused_imports, reason = "a test may need less than the harness can do")]
 
 pub mod ca;
-pub mod control;
+
 pub mod daemon;
 pub mod fleet;
 pub mod log;
@@ -13,17 +13,18 @@ pub mod ports;
 pub mod process;
 pub mod prosody;
 pub mod sessions;
+pub mod status;
 pub mod ubus;
 pub mod uci;
 pub mod wait;
 pub mod wire;
 
 pub use ca::{Ca, Validity};
-pub use control::Status;
 pub use daemon::{Daemon, Setup};
 pub use fleet::Fleet;
 pub use prosody::{Options, Prosody};
 pub use sessions::{End, Kind, Session};
+pub use status::Status;
 pub use uci::{Section, UciFile};
 pub use wait::{LIMIT, until};
 pub use wire::Wire;

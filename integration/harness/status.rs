@@ -85,12 +85,12 @@ impl Daemon {
     }
 
     /// What it says of all connections.
-    pub async fn status(&self) -> BTreeMap<u32, Status> {
+    pub async fn statuses(&self) -> BTreeMap<u32, Status> {
         parse(&self.ask("status").await)
     }
 
     /// Waits until the status of a connection fits.
-    pub async fn wait_status(&self, connection: u32, what: &str, fits: impl Fn(&Status) -> bool) -> Status {
+    pub async fn wait_for_status(&self, connection: u32, what: &str, fits: impl Fn(&Status) -> bool) -> Status {
         let socket = self.socket();
         until(&format!("connection {connection}: {what}"), LIMIT, || {
             let status = parse(&ask(&socket, "status").ok()?).remove(&connection)?;
