@@ -28,11 +28,10 @@ fn output(arguments: &[&str]) -> (i32, String, String) {
     (status.code().expect("an exit status"), text(stdout), text(stderr))
 }
 
-/// A daemon with arguments and an environment of the test's choice; its log.
-fn daemon(command: &mut Command) -> (Process, Log) {
-    let mut process = Process::start("xmppd", command.stdout(Stdio::null()).stderr(Stdio::piped()));
-    let log = Log::collect(process.child().stderr.take().unwrap());
-    (process, log)
+/// A daemon with arguments and an environment of the test's choice; its log, in a file of this directory.
+fn daemon(command: &mut Command, directory: &Path) -> (Process, Log) {
+    let (log, end) = Log::create(directory.join(format!("log-{:08x}", rand::random::<u32>())));
+    (Process::start("xmppd", command.stdout(Stdio::null()).stderr(end)), log)
 }
 
 async fn stop(mut process: Process) {
@@ -76,7 +75,7 @@ async fn arguments_name_the_files_with_and_without_run() {
         let mut command = xmppd();
         command.args(run).args(["--config", &files.path("xmpp-a")]);
         command.args(["--cwmp-config", &files.path("cwmp-a"), "--socket", &files.path("a.sock")]);
-        let (process, log) = daemon(&mut command);
+        let (process, log) = daemon(&mut command, files.0.path());
         uses(&log, &files, "xmpp-a", "cwmp-a", "a.sock").await;
         let (code, stdout, stderr) = output(&["status", "--socket", &files.path("a.sock")]);
         assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "no connections\n", ""));
@@ -89,7 +88,7 @@ async fn the_environment_names_the_files() {
     let files = Files::new();
     let mut command = xmppd();
     command.env("XMPPD_CONFIG", files.path("xmpp-a")).env("XMPPD_CWMP_CONFIG", files.path("cwmp-a"));
-    let (process, log) = daemon(command.env("XMPPD_SOCKET", files.path("a.sock")));
+    let (process, log) = daemon(command.env("XMPPD_SOCKET", files.path("a.sock")), files.0.path());
     uses(&log, &files, "xmpp-a", "cwmp-a", "a.sock").await;
     // The same variable for who asks.
     let asked = xmppd().arg("status").env("XMPPD_SOCKET", files.path("a.sock")).output().unwrap();
@@ -104,7 +103,7 @@ async fn the_command_line_wins_over_the_environment() {
     command.env("XMPPD_CONFIG", files.path("xmpp-a")).env("XMPPD_CWMP_CONFIG", files.path("cwmp-a"));
     command.env("XMPPD_SOCKET", files.path("a.sock"));
     command.args(["run", "--config", &files.path("xmpp-b"), "--cwmp-config", &files.path("cwmp-b")]);
-    let (process, log) = daemon(command.args(["--socket", &files.path("b.sock")]));
+    let (process, log) = daemon(command.args(["--socket", &files.path("b.sock")]), files.0.path());
     uses(&log, &files, "xmpp-b", "cwmp-b", "b.sock").await;
     assert!(!Path::new(&files.path("a.sock")).exists());
     assert_eq!(log.since(0, &["xmpp-a"]), Vec::<String>::new());
@@ -115,7 +114,7 @@ async fn the_command_line_wins_over_the_environment() {
 #[tokio::test]
 async fn without_arguments_the_files_are_where_a_gateway_has_them() {
     let files = Files::new();
-    let (process, log) = daemon(xmppd().args(["--socket", &files.path("a.sock")]));
+    let (process, log) = daemon(xmppd().args(["--socket", &files.path("a.sock")]), files.0.path());
     log.wait(0, &["xmppd: INFO", "starts with /etc/config/xmpp"], LIMIT).await;
     log.wait(0, &["/etc/config/cwmp: "], LIMIT).await;
     stop(process).await;
@@ -144,7 +143,7 @@ async fn only_an_abandoned_socket_is_replaced() {
     let start = |socket: &str| {
         let mut command = xmppd();
         command.args(["--config", &files.path("xmpp-a"), "--cwmp-config", &files.path("cwmp-a")]);
-        daemon(command.args(["--socket", &files.path(socket)]))
+        daemon(command.args(["--socket", &files.path(socket)]), files.0.path())
     };
     let (process, log) = start("precious");
     log.wait(0, &["xmppd: WARNING control socket", &files.path("precious")], LIMIT).await;
@@ -197,11 +196,10 @@ async fn logged(file: &Path, text: &[u8]) -> Vec<String> {
     command.args(["--cwmp-config", &setup.cwmp.path().display().to_string()]);
     let socket = setup.directory().join("s");
     command.args(["--socket", &socket.display().to_string()]);
-    let (process, mut log) = daemon(&mut command);
+    let (process, log) = daemon(&mut command, setup.directory());
     // Its files are read before it listens.
     until("the control socket", LIMIT, || socket.exists().then_some(())).await;
     stop(process).await;
-    log.finish();
     let name = file.display().to_string();
     let about = |line: &String| line.contains(&format!(" {name}:"));
     let mut lines = Vec::new();

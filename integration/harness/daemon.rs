@@ -85,6 +85,7 @@ impl Setup {
         let system = std::env::var_os("PATH").unwrap_or_default();
         let path =
             std::env::join_paths(std::iter::once(self.ubus.bin()).chain(std::env::split_paths(&system))).unwrap();
+        let (log, end) = Log::create(self.directory.path().join(format!("log-{:08x}", rand::random::<u32>())));
         let mut command = process::command(env!("CARGO_BIN_EXE_xmppd"));
         command
             .arg("run")
@@ -100,10 +101,8 @@ impl Setup {
             .current_dir(self.directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut process = Process::start("xmppd", &mut command);
-        let log = Log::collect(process.child().stderr.take().expect("a pipe"));
-        (process, log)
+            .stderr(end);
+        (Process::start("xmppd", &mut command), log)
     }
 }
 
@@ -172,16 +171,12 @@ impl Daemon {
 
     /// Sends a signal that ends it; says how it ended, and after how long. The log is complete then.
     pub async fn end(&mut self, signal: Signal) -> (ExitStatus, Duration) {
-        let end = self.process.end(signal, LIMIT).await;
-        self.log.finish();
-        end
+        self.process.end(signal, LIMIT).await
     }
 
     /// Waits for it to end by itself. The log is complete then.
     pub async fn wait(&mut self, limit: Duration) -> ExitStatus {
-        let status = self.process.wait(limit).await;
-        self.log.finish();
-        status
+        self.process.wait(limit).await
     }
 
     /// Starts a process anew that has ended, with the same files and a log of its own.

@@ -1,61 +1,46 @@
 //! What a process writes, line by line, while it runs.
+//!
+//! It writes into a file: a line is there as soon as it is written, so that what is looked for after an event that
+//! followed the line is found, and a [`mark`](Log::mark) has all that was written before it in front of it.
 
-use std::io::{BufRead, BufReader, Read};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::fs::{self, File};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::wait::until;
 
-/// The lines so far; a thread reads on until the process closes its end.
+/// The lines so far.
 pub struct Log {
-    lines: Arc<Mutex<Vec<String>>>,
-    reader: Option<JoinHandle<()>>,
+    path: PathBuf,
 }
 
 impl Log {
-    /// Collects what comes out of `pipe`.
-    pub fn collect(pipe: impl Read + Send + 'static) -> Self {
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&lines);
-        let reader = std::thread::spawn(move || {
-            let mut pipe = BufReader::new(pipe);
-            let mut line = Vec::new();
-            while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-                let text = String::from_utf8_lossy(&line);
-                sink.lock().unwrap().push(text.trim_end().to_owned());
-                line.clear();
-            }
-        });
-        Self { lines, reader: Some(reader) }
+    /// A new log in this file, and the end to write to.
+    pub fn create(path: PathBuf) -> (Self, File) {
+        let end = File::options().create_new(true).append(true).open(&path).unwrap();
+        (Self { path }, end)
     }
 
-    /// All lines so far.
+    /// All whole lines so far.
     pub fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap().clone()
+        let bytes = fs::read(&self.path).unwrap();
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        String::from_utf8_lossy(&bytes[..whole]).lines().map(str::to_owned).collect()
     }
 
     /// How many lines there are: the place to [`wait`](Self::wait) from for what is still to come.
     pub fn mark(&self) -> usize {
-        self.lines.lock().unwrap().len()
+        self.lines().len()
     }
 
     /// The lines after `mark` that hold all of these words.
     pub fn since(&self, mark: usize, words: &[&str]) -> Vec<String> {
-        let lines = self.lines.lock().unwrap();
-        let holds = |line: &&String| words.iter().all(|word| line.contains(word));
-        lines.iter().skip(mark).filter(holds).cloned().collect()
+        let holds = |line: &String| words.iter().all(|word| line.contains(word));
+        self.lines().into_iter().skip(mark).filter(holds).collect()
     }
 
     /// Waits for a line after `mark` that holds all of these words.
     pub async fn wait(&self, mark: usize, words: &[&str], limit: Duration) -> String {
         until(&format!("a log line with {words:?}"), limit, || self.since(mark, words).into_iter().next()).await
-    }
-
-    /// Waits for the end of the output; only for a process that is gone.
-    pub fn finish(&mut self) {
-        if let Some(reader) = self.reader.take() {
-            reader.join().unwrap();
-        }
     }
 }

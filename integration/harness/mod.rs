@@ -5,14 +5,16 @@
 #![allow(dead_code, unused_imports, reason = "a test may need less than the harness can do")]
 
 pub mod ca;
-
+pub mod control;
 pub mod daemon;
 pub mod fleet;
 pub mod log;
 pub mod ports;
 pub mod process;
 pub mod prosody;
+pub mod scene;
 pub mod sessions;
+pub mod stanzas;
 pub mod status;
 pub mod ubus;
 pub mod uci;
@@ -23,6 +25,7 @@ pub use ca::{Ca, Validity};
 pub use daemon::{Daemon, Setup};
 pub use fleet::Fleet;
 pub use prosody::{Options, Prosody};
+pub use scene::{ACS, CPE1, CPE2, How, Scene};
 pub use sessions::{End, Kind, Session};
 pub use status::Status;
 pub use uci::{Section, UciFile};

@@ -21,6 +21,7 @@ finish() { printf '%s' "$1" > "$state/part.$$"; mv "$state/part.$$" "$call.end";
 [ "$#" -eq 6 ] && [ "$1" = -t ] && [ "$2" = 1 ] && [ "$3" = call ] && [ "$4" = tr069 ] && [ "$5" = inform ] &&
 	[ "$6" = '{"event":"6 connection request"}' ] || { echo "ubus: unexpected arguments: $*" >&2; finish 64; }
 [ ! -e "$state/delay" ] || sleep "$(cat "$state/delay")"
+while [ -e "$state/hold" ]; do sleep 0.02; done
 [ ! -e "$state/exit" ] || finish "$(cat "$state/exit")"
 finish 0
 "#;
@@ -67,9 +68,24 @@ impl Ubus {
         fs::write(self.directory.join("delay"), time.as_secs_f64().to_string()).unwrap();
     }
 
+    /// From now on calls do not end before [`release`](Self::release).
+    pub fn hold(&self) {
+        fs::write(self.directory.join("hold"), "").unwrap();
+    }
+
+    /// Lets all calls end that are held.
+    pub fn release(&self) {
+        fs::remove_file(self.directory.join("hold")).unwrap();
+    }
+
+    /// Takes the program away.
+    pub fn uninstall(&self) {
+        fs::remove_file(self.bin().join("ubus")).unwrap();
+    }
+
     /// From now on calls succeed at once, as at the beginning.
     pub fn behave(&self) {
-        for name in ["exit", "delay"] {
+        for name in ["exit", "delay", "hold"] {
             let _ = fs::remove_file(self.directory.join(name));
         }
     }
