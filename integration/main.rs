@@ -11,8 +11,14 @@
 
 mod acs;
 mod bad_input;
+mod command_line;
+mod crash;
+mod fleet;
 mod harness;
 mod harness_itself;
+mod outage;
 mod reload;
 mod requests;
 mod smoke;
+mod stopping;
+mod strangers;

@@ -32,10 +32,11 @@ Exit status:
 
 /// Answers the connection requests of TR-069 Annex K over XMPP
 ///
-/// Logs in to the XMPP servers that the UCI file names, and tells the CWMP client to call home when its ACS asks for it.
-/// Changes of the file take effect while xmppd runs.
+/// Logs in to the XMPP servers that the UCI file names, and tells the CWMP client
+/// to call home when its ACS asks for it. Changes of the file take effect while
+/// xmppd runs.
 #[derive(Debug, Parser)]
-#[command(name = "xmppd", version, after_help = ENVIRONMENT, args_conflicts_with_subcommands = true)]
+#[command(name = "xmppd", version, verbatim_doc_comment, after_help = ENVIRONMENT, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do; without it: run
     #[command(subcommand)]
@@ -51,7 +52,7 @@ pub struct Files {
     /// The UCI file to follow [default: /etc/config/xmpp]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The CWMP client's UCI file, for its connection request credentials [default: /etc/config/cwmp]
+    /// The CWMP client's UCI file, for its credentials [default: /etc/config/cwmp]
     #[arg(long, value_name = "FILE")]
     pub cwmp_config: Option<PathBuf>,
     /// The control socket [default: /var/run/xmppd/xmppd.sock]

@@ -62,7 +62,10 @@ async fn live(house: House) -> Result<ExitReason, Box<dyn std::error::Error>> {
                         config.do_send(ReconnectAll);
                     }
                 }
-                Caught::Terminate if stopping => return Ok(ExitReason::Killed),
+                Caught::Terminate if stopping => {
+                    tracing::warn!("asked to stop again: what is not closed yet is cut off");
+                    return Ok(ExitReason::Shutdown);
+                }
                 Caught::Terminate => {
                     tracing::info!("asked to stop");
                     stopping = true;

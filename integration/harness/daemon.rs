@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 use super::log::Log;
@@ -159,9 +159,19 @@ impl Daemon {
         self.process.exited().is_none()
     }
 
+    /// The process's number.
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
+    }
+
     /// SIGTERM; says how it ended, and after how long. The log is complete then.
     pub async fn stop(&mut self) -> (ExitStatus, Duration) {
-        self.process.end(Signal::TERM, LIMIT).await
+        self.end(Signal::TERM).await
+    }
+
+    /// Sends a signal that ends it; says how it ended, and after how long. The log is complete then.
+    pub async fn end(&mut self, signal: Signal) -> (ExitStatus, Duration) {
+        self.process.end(signal, LIMIT).await
     }
 
     /// Waits for it to end by itself. The log is complete then.

@@ -7,6 +7,7 @@
 pub mod ca;
 pub mod control;
 pub mod daemon;
+pub mod fleet;
 pub mod log;
 pub mod ports;
 pub mod process;
@@ -14,6 +15,7 @@ pub mod prosody;
 pub mod scene;
 pub mod sessions;
 pub mod stanzas;
+pub mod status;
 pub mod ubus;
 pub mod uci;
 pub mod wait;
@@ -21,9 +23,11 @@ pub mod wire;
 
 pub use ca::{Ca, Validity};
 pub use daemon::{Daemon, Setup};
+pub use fleet::Fleet;
 pub use prosody::{Options, Prosody};
 pub use scene::{ACS, CPE1, CPE2, How, Scene};
 pub use sessions::{End, Kind, Session};
+pub use status::Status;
 pub use uci::{Section, UciFile};
 pub use wait::{LIMIT, until};
 pub use wire::Wire;

@@ -453,7 +453,12 @@ impl Actor for Connection {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.around.board.update(self.id(), |report| report.alias.clone_from(&self.settings.alias));
+        self.around.board.update(self.id(), |report| {
+            report.alias.clone_from(&self.settings.alias);
+            // Whoever wrote there before may have crashed with a stream, or in a wait.
+            report.tls = false;
+            report.next = None;
+        });
         if !self.settings.tls_verify {
             tracing::warn!("{}: tls_verify is 0: any certificate is accepted", self.name());
         }

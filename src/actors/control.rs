@@ -1,7 +1,7 @@
 //! The control socket: one line of request, the answer, the end. `xmppd status` and `xmppd reconnect` speak to it.
 
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,13 +23,15 @@ const MAX_REQUEST: u64 = 256;
 /// The actor that owns the socket.
 pub struct Control {
     house: House,
+    /// The socket is ours, and goes with us.
+    open: bool,
 }
 
 impl Control {
     /// An actor that opens the socket when it is started.
     #[must_use]
     pub fn new(house: House) -> Self {
-        Self { house }
+        Self { house, open: false }
     }
 }
 
@@ -40,12 +42,19 @@ fn open(path: &Path) -> io::Result<UnixListener> {
     }
     match std::os::unix::net::UnixStream::connect(path) {
         Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another xmppd listens there")),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+        // What is no socket refuses too, and is not ours to remove.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && is_socket(path) => {
+            std::fs::remove_file(path)?;
+        }
         Err(_) => {}
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
+}
+
+fn is_socket(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
 impl Actor for Control {
@@ -55,6 +64,7 @@ impl Actor for Control {
         let path = &self.house.startup.socket;
         match open(path) {
             Ok(listener) => {
+                self.open = true;
                 ctx.add_stream(Box::pin(unfold(listener, |listener| async move {
                     let client = match listener.accept().await {
                         Ok((client, _)) => Some(client),
@@ -74,7 +84,9 @@ impl Actor for Control {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        let _ = std::fs::remove_file(&self.house.startup.socket);
+        if self.open {
+            let _ = std::fs::remove_file(&self.house.startup.socket);
+        }
     }
 }
 

@@ -92,7 +92,11 @@ fn connections(house: &House) -> Running {
     let given_up = house.clone();
     let supervisor: Connections = supervisor.on_given_up(move |id, reason| {
         given_up.rooms().given_up.insert(*id);
-        given_up.board.update(*id, |report| report.error = Some(format!("given up: {reason}")));
+        given_up.board.update(*id, |report| {
+            report.error = Some(format!("given up: {reason}"));
+            report.tls = false;
+            report.next = None;
+        });
         given_up.board.enter(*id, Status::Error);
     });
     let (address, running) = supervisor.run();

@@ -5,6 +5,7 @@ pub mod incoming;
 pub mod keepalive;
 pub mod ns;
 pub mod outgoing;
+pub mod parser;
 pub mod payload;
 pub mod resolve;
 pub mod retry;

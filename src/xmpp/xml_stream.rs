@@ -4,7 +4,7 @@
 //! element, so that a server that waits for us to read cannot block us in a write. An element is queued as a whole and
 //! leaves in one write.
 //!
-//! The parser is rxml, as in tokio-xmpp, but with a token limit of our own: tokio-xmpp's `XmlStream` fixes it at 8 KiB,
+//! The parser is rxml's, as in tokio-xmpp, but with a token limit of our own: tokio-xmpp's `XmlStream` fixes it at 8 KiB,
 //! and then one attribute of 9 KiB in a stranger's message ends the stream.
 #![allow(clippy::transmute_ptr_to_ptr, reason = "rxml's macro for names does it, in the expanded code")]
 
@@ -20,7 +20,7 @@ use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 use xso::error::FromEventsError;
 use xso::exports::rxml::{
-    self, AttrMap, Event, Namespace, Parse, WithOptions,
+    self, AttrMap, Event, Namespace,
     writer::{Encoder, SimpleNamespaces, TrackNamespace},
     xml_ncname,
 };
@@ -28,6 +28,7 @@ use xso::{AsXml, Context, FromEventsBuilder, FromXml};
 
 use super::incoming::{Element, ElementBuilder};
 use super::ns;
+use super::parser::Parser;
 
 /// The largest element that is read. Servers let stanzas of 256 KiB through; four times that is room for all of them, and
 /// little enough for a device with 64 MiB.
@@ -96,17 +97,13 @@ enum Reading {
 /// An XML stream.
 pub struct XmlStream<Io> {
     io: Io,
-    parser: rxml::Parser,
+    parser: Parser,
     reading: Reading,
     /// Bytes of the element that is being read.
     element_bytes: usize,
     writer: Encoder<SimpleNamespaces>,
     queued: BytesMut,
     heard: Rc<Cell<Instant>>,
-}
-
-fn new_parser() -> rxml::Parser {
-    rxml::Parser::with_options(rxml::Options { max_token_length: MAX_TOKEN, ..rxml::Options::default() })
 }
 
 fn new_writer() -> Encoder<SimpleNamespaces> {
@@ -121,7 +118,7 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
     pub fn new(io: Io) -> Self {
         Self {
             io,
-            parser: new_parser(),
+            parser: Parser::new(MAX_TOKEN),
             reading: Reading::Header,
             element_bytes: 0,
             writer: new_writer(),
@@ -150,7 +147,7 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
     /// # Errors
     /// Writing fails only in the encoder.
     pub fn restart(&mut self, to: &str) -> Result<(), StreamFault> {
-        self.parser = new_parser();
+        self.parser = Parser::new(MAX_TOKEN);
         self.writer = new_writer();
         self.reading = Reading::Header;
         self.element_bytes = 0;
@@ -276,7 +273,7 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(error))),
                 Poll::Pending => {
                     // The parser may still hold an event that needs no further byte.
-                    return match self.parser.parse(&mut &[][..], false) {
+                    return match self.parser.parse(&mut &[][..]) {
                         Ok(event) => Poll::Ready(Ok(event)),
                         Err(rxml::error::EndOrError::NeedMoreData) => Poll::Pending,
                         Err(rxml::error::EndOrError::Error(error)) => Poll::Ready(Err(not_xml(&error))),
@@ -289,7 +286,7 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
             }
             let mut rest = buffer;
             let before = rest.len();
-            let parsed = self.parser.parse(&mut rest, false);
+            let parsed = self.parser.parse(&mut rest);
             let consumed = before - rest.len();
             Pin::new(&mut self.io).consume(consumed);
             self.heard.set(Instant::now());

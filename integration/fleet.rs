@@ -1,0 +1,104 @@
+//! One file with 1, 2 and 20 connections, each with an account of its own.
+
+use std::time::Duration;
+
+use crate::harness::fleet::{accepted, jid, refused};
+use crate::harness::ubus::INFORM;
+use crate::harness::{Fleet, Prosody};
+
+/// All are online at once, on connections of their own, and each does what `id` says of it.
+async fn all_online_and_answering(count: u32, accepting: &[u32]) {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let fleet = Fleet::new(count, accepting, &prosody);
+    let (mut daemon, sessions) = fleet.start(&prosody).await;
+    let ports: std::collections::BTreeSet<u16> = sessions.values().map(|session| session.port).collect();
+    assert_eq!(ports.len(), count as usize, "each has a TCP connection of its own");
+
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    let mut told = 0;
+    for id in fleet.ids() {
+        if accepting.contains(&id) {
+            accepted(&mut acs, id).await;
+            told += 1;
+        } else {
+            refused(&mut acs, id, "service-unavailable").await;
+        }
+        assert_eq!(daemon.ubus().calls().len(), told, "after connection {id}");
+    }
+    assert!(daemon.ubus().calls().iter().all(|call| call.arguments == INFORM));
+
+    let status = daemon.statuses().await;
+    assert_eq!(status.len(), count as usize);
+    for id in fleet.ids() {
+        let status = &status[&id];
+        assert_eq!((status.word(), status.get("jid"), status.get("tls")), ("Enabled", Some(&*jid(id)), Some("true")));
+        let expected = if accepting.contains(&id) { ("1", "0") } else { ("0", "1") };
+        assert_eq!((status.get("accepted").unwrap(), status.get("refused_disabled").unwrap()), expected);
+    }
+    for (id, session) in sessions {
+        assert_eq!(prosody.sessions().get(&jid(id)), Some(&session), "connection {id} was never away");
+    }
+    assert!(daemon.running());
+}
+
+#[tokio::test]
+async fn one_connection() {
+    all_online_and_answering(1, &[1]).await;
+}
+
+#[tokio::test]
+async fn one_connection_that_takes_no_requests() {
+    all_online_and_answering(1, &[]).await;
+}
+
+#[tokio::test]
+async fn two_connections_of_which_one_takes_requests() {
+    all_online_and_answering(2, &[2]).await;
+}
+
+#[tokio::test]
+async fn twenty_connections_that_all_take_requests() {
+    let all: Vec<u32> = (1..=20).collect();
+    all_online_and_answering(20, &all).await;
+}
+
+#[tokio::test]
+async fn twenty_connections_of_which_some_take_requests() {
+    all_online_and_answering(20, &[1, 7, 19, 20]).await;
+}
+
+/// Requests to all of them at once: each is answered, and the CWMP client is never told twice at once.
+#[tokio::test]
+async fn twenty_connections_asked_at_once() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let all: Vec<u32> = (1..=20).collect();
+    let fleet = Fleet::new(20, &all, &prosody);
+    let (daemon, _) = fleet.start(&prosody).await;
+    daemon.ubus().take(Duration::from_millis(500));
+    let mut acs = prosody.wire("acs@a.test/r").await;
+    let requests: Vec<String> = all
+        .iter()
+        .map(|id| {
+            format!(
+                "<iq type='get' id='r{id}' to='{}'>\
+                 <connectionRequest xmlns='urn:broadband-forum-org:cwmp:xmppConnReq-1-0'>\
+                 <username>cpe-user</username><password>cpe-secret</password></connectionRequest></iq>",
+                jid(*id)
+            )
+        })
+        .collect();
+    acs.send(&requests.concat()).await;
+    let mut missing: std::collections::BTreeSet<u32> = all.iter().copied().collect();
+    while !missing.is_empty() {
+        let answer = acs.expect("<iq ").await;
+        assert!(answer.contains(" type='result'"), "{answer}");
+        let id = crate::harness::wire::attribute(&answer, "id")[1..].parse().unwrap();
+        assert!(missing.remove(&id), "answered twice: {answer}");
+    }
+    let calls = daemon.ubus().calls();
+    assert!(calls.windows(2).all(|pair| pair[1].time - pair[0].time > 0.4), "told twice at once: {calls:?}");
+    assert!(
+        !calls.is_empty() && calls.iter().all(|call| call.arguments == INFORM && call.status == Some(0)),
+        "{calls:?}"
+    );
+}
