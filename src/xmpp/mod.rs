@@ -15,4 +15,5 @@ pub mod stanza;
 pub mod stream_error;
 pub mod tls;
 pub mod transport;
+mod xml_parser;
 pub mod xml_stream;

@@ -4,8 +4,8 @@
 //! element, so that a server that waits for us to read cannot block us in a write. An element is queued as a whole and
 //! leaves in one write.
 //!
-//! The parser is rxml, as in tokio-xmpp, but with a token limit of our own: tokio-xmpp's `XmlStream` fixes it at 8 KiB,
-//! and then one attribute of 9 KiB in a stranger's message ends the stream.
+//! The token limit is our own: tokio-xmpp's `XmlStream` fixes it at 8 KiB, and then one attribute of 9 KiB in a stranger's
+//! message ends the stream.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -19,7 +19,8 @@ use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 use xso::error::FromEventsError;
 use xso::exports::rxml::{
-    self, AttrMap, Event, Namespace, Parse, WithOptions,
+    self, AttrMap, Event, Namespace,
+    error::EndOrError,
     writer::{Encoder, SimpleNamespaces, TrackNamespace},
     xml_ncname,
 };
@@ -27,14 +28,15 @@ use xso::{AsXml, Context, FromEventsBuilder, FromXml};
 
 use super::incoming::{Element, ElementBuilder};
 use super::ns;
+use super::xml_parser::Parser;
 
 /// The largest element that is read. Servers let stanzas of 256 KiB through; four times that is room for all of them, and
 /// little enough for a device with 64 MiB.
 pub const MAX_ELEMENT: usize = 1024 * 1024;
 
-/// The longest attribute value or name: as long as the largest stanza that servers let through, so that none of those ends
-/// the stream.
-const MAX_TOKEN: usize = 256 * 1024;
+/// The longest attribute value or name: longer than the largest element by more than one read, so that it is always
+/// [`MAX_ELEMENT`] that is exceeded first.
+const MAX_TOKEN: usize = MAX_ELEMENT + 64 * 1024;
 
 /// The most that waits to be written. More means that the server no longer reads what it asks us to answer.
 const MAX_QUEUED: usize = 1024 * 1024;
@@ -95,19 +97,13 @@ enum Reading {
 /// An XML stream.
 pub struct XmlStream<Io> {
     io: Io,
-    parser: rxml::Parser,
+    parser: Parser,
     reading: Reading,
     /// Bytes of the element that is being read.
     element_bytes: usize,
     writer: Encoder<SimpleNamespaces>,
     queued: BytesMut,
     heard: Rc<Cell<Instant>>,
-}
-
-fn new_parser() -> rxml::Parser {
-    let mut options = rxml::Options::default();
-    options.max_token_length = MAX_TOKEN;
-    rxml::Parser::with_options(options)
 }
 
 fn new_writer() -> Encoder<SimpleNamespaces> {
@@ -122,7 +118,7 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
     pub fn new(io: Io) -> Self {
         Self {
             io,
-            parser: new_parser(),
+            parser: Parser::new(MAX_TOKEN),
             reading: Reading::Header,
             element_bytes: 0,
             writer: new_writer(),
@@ -151,7 +147,7 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
     /// # Errors
     /// Writing fails only in the encoder.
     pub fn restart(&mut self, to: &str) -> Result<(), StreamFault> {
-        self.parser = new_parser();
+        self.parser = Parser::new(MAX_TOKEN);
         self.writer = new_writer();
         self.reading = Reading::Header;
         self.element_bytes = 0;
@@ -272,33 +268,30 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
 
     fn poll_event(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Option<Event>, StreamFault>> {
         loop {
-            let buffer = match Pin::new(&mut self.io).poll_fill_buf(cx) {
-                Poll::Ready(Ok(buffer)) => buffer,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(StreamFault::Io(error))),
-                Poll::Pending => {
-                    // The parser may still hold an event that needs no further byte.
-                    return match self.parser.parse(&mut &[][..], false) {
-                        Ok(event) => Poll::Ready(Ok(event)),
-                        Err(rxml::error::EndOrError::NeedMoreData) => Poll::Pending,
-                        Err(rxml::error::EndOrError::Error(error)) => Poll::Ready(Err(not_xml(&error))),
-                    };
-                }
+            // The parser may hold an event that needs no further byte: the end of an empty element. None may come.
+            match self.parser.parse(&mut &[][..]) {
+                Ok(event) => return Poll::Ready(Ok(event)),
+                Err(EndOrError::NeedMoreData) => {}
+                Err(EndOrError::Error(error)) => return Poll::Ready(Err(not_xml(&error))),
+            }
+            let buffer = match ready!(Pin::new(&mut self.io).poll_fill_buf(cx)) {
+                Ok(buffer) => buffer,
+                Err(error) => return Poll::Ready(Err(StreamFault::Io(error))),
             };
-            let at_end = buffer.is_empty();
-            if at_end {
+            if buffer.is_empty() {
                 return Poll::Ready(Ok(None));
             }
             let mut rest = buffer;
             let before = rest.len();
-            let parsed = self.parser.parse(&mut rest, false);
+            let parsed = self.parser.parse(&mut rest);
             let consumed = before - rest.len();
             Pin::new(&mut self.io).consume(consumed);
             self.heard.set(Instant::now());
             self.element_bytes = self.element_bytes.saturating_add(consumed);
             match parsed {
                 Ok(event) => return Poll::Ready(Ok(event)),
-                Err(rxml::error::EndOrError::NeedMoreData) => {}
-                Err(rxml::error::EndOrError::Error(error)) => return Poll::Ready(Err(not_xml(&error))),
+                Err(EndOrError::NeedMoreData) => {}
+                Err(EndOrError::Error(error)) => return Poll::Ready(Err(not_xml(&error))),
             }
             if self.element_bytes > MAX_ELEMENT {
                 return Poll::Ready(Err(StreamFault::TooLarge));
@@ -373,3 +366,6 @@ fn unwritable(error: impl std::fmt::Display) -> StreamFault {
 fn impossible(_: FromEventsError) -> StreamFault {
     StreamFault::NotXml("an element that cannot be begun".to_owned())
 }
+
+#[cfg(test)]
+mod tests;
