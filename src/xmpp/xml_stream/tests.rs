@@ -20,7 +20,7 @@ const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' 
 /// A connection whose bytes come in exactly these pieces, with a pause before each, and then end. What is written is kept,
 /// each write by itself.
 struct Pieces {
-    pieces: VecDeque<Vec<u8>>,
+    left: VecDeque<Vec<u8>>,
     paused: bool,
     writes: Vec<Vec<u8>>,
 }
@@ -28,7 +28,7 @@ struct Pieces {
 impl Pieces {
     fn new<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let pieces = pieces.into_iter().filter(|piece| !piece.is_empty()).map(<[u8]>::to_vec).collect();
-        Self { pieces, paused: false, writes: Vec::new() }
+        Self { left: pieces, paused: false, writes: Vec::new() }
     }
 }
 
@@ -43,18 +43,18 @@ impl AsyncBufRead for Pieces {
         let this = self.get_mut();
         this.paused = !this.paused;
         // The end comes without one, as it does when a server closes right behind its last word.
-        if this.paused && !this.pieces.is_empty() {
+        if this.paused && !this.left.is_empty() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        Poll::Ready(Ok(this.pieces.front().map(Vec::as_slice).unwrap_or_default()))
+        Poll::Ready(Ok(this.left.front().map(Vec::as_slice).unwrap_or_default()))
     }
 
     fn consume(mut self: Pin<&mut Self>, amount: usize) {
-        if let Some(piece) = self.pieces.front_mut() {
+        if let Some(piece) = self.left.front_mut() {
             piece.drain(..amount);
             if piece.is_empty() {
-                self.pieces.pop_front();
+                self.left.pop_front();
             } else {
                 // The rest of a piece is there without a pause.
                 self.paused = true;
