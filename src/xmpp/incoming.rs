@@ -332,3 +332,6 @@ impl TextOnly {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;
