@@ -149,3 +149,6 @@ pub enum StreamCondition {
     #[xml(name = "policy-violation")]
     PolicyViolation,
 }
+
+#[cfg(test)]
+mod tests;
