@@ -1,5 +1,12 @@
 //! What the tests of several modules need.
 
+use futures_util::FutureExt as _;
+use xso::AsXml;
+
+use crate::xmpp::incoming::Element;
+use crate::xmpp::ns;
+use crate::xmpp::xml_stream::{Received, XmlStream};
+
 use std::{
     cell::RefCell,
     future::Future,
@@ -67,4 +74,28 @@ impl io::Write for Log {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The first element of a server's stream that goes on like this.
+pub(crate) fn received(text: &str) -> Element {
+    let text = format!("<stream:stream xmlns='{}' xmlns:stream='{}'>{text}", ns::CLIENT, ns::STREAM);
+    let mut stream = XmlStream::new(tokio::io::join(text.as_bytes(), tokio::io::sink()));
+    let mut next = || stream.next().now_or_never().expect("it is all there").expect("a well-formed stream");
+    assert!(matches!(next(), Received::Header { .. }));
+    match next() {
+        Received::Element(element) => *element,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a server sees of an element, after the stream's header.
+pub(crate) fn written(element: &impl AsXml) -> String {
+    let mut stream = XmlStream::new(tokio::io::join(&[][..], Vec::new()));
+    stream.open("a.test").expect("a name that XML can hold");
+    let flush = |stream: &mut XmlStream<_>| stream.flush().now_or_never().expect("there is room").expect("written");
+    flush(&mut stream);
+    let header = stream.io().writer().len();
+    stream.queue(element).expect("what XML can hold");
+    flush(&mut stream);
+    String::from_utf8(stream.into_io().into_inner().1.split_off(header)).expect("UTF-8")
 }

@@ -366,3 +366,6 @@ impl TextOnly {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;

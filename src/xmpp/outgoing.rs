@@ -204,3 +204,6 @@ pub enum StreamCondition {
     #[xml(name = "undefined-condition")]
     UndefinedCondition,
 }
+
+#[cfg(test)]
+mod tests;

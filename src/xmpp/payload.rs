@@ -281,3 +281,6 @@ impl FromEventsBuilder for ConditionNameBuilder {
         Ok(self.1.feed(event, ctx)?.map(|()| ConditionName(std::mem::take(&mut self.0))))
     }
 }
+
+#[cfg(test)]
+mod tests;

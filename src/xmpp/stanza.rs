@@ -112,3 +112,6 @@ impl ReplyTo {
         self.iq("error", vec![OutPayload::Error { type_, code, condition }])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use xso::error::FromEventsError;
 use xso::exports::rxml::{
     self, AttrMap, Event, Namespace,
+    error::EndOrError,
     writer::{Encoder, SimpleNamespaces, TrackNamespace},
     xml_ncname,
 };
@@ -34,9 +35,9 @@ use super::parser::Parser;
 /// little enough for a device with 64 MiB.
 pub const MAX_ELEMENT: usize = 1024 * 1024;
 
-/// The longest attribute value or name: as long as the largest stanza that servers let through, so that none of those ends
-/// the stream.
-const MAX_TOKEN: usize = 256 * 1024;
+/// The longest attribute value or name: longer than the largest element by more than one read, so that it is always
+/// [`MAX_ELEMENT`] that is exceeded first.
+const MAX_TOKEN: usize = MAX_ELEMENT + 64 * 1024;
 
 /// The most that waits to be written. More means that the server no longer reads what it asks us to answer.
 const MAX_QUEUED: usize = 1024 * 1024;
@@ -268,20 +269,17 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
 
     fn poll_event(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Option<Event>, StreamFault>> {
         loop {
-            let buffer = match Pin::new(&mut self.io).poll_fill_buf(cx) {
-                Poll::Ready(Ok(buffer)) => buffer,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(error))),
-                Poll::Pending => {
-                    // The parser may still hold an event that needs no further byte.
-                    return match self.parser.parse(&mut &[][..]) {
-                        Ok(event) => Poll::Ready(Ok(event)),
-                        Err(rxml::error::EndOrError::NeedMoreData) => Poll::Pending,
-                        Err(rxml::error::EndOrError::Error(error)) => Poll::Ready(Err(not_xml(&error))),
-                    };
-                }
+            // The parser may hold an event that needs no further byte: the end of an empty element. None may come.
+            match self.parser.parse(&mut &[][..]) {
+                Ok(event) => return Poll::Ready(Ok(event)),
+                Err(EndOrError::NeedMoreData) => {}
+                Err(EndOrError::Error(error)) => return Poll::Ready(Err(not_xml(&error))),
+            }
+            let buffer = match ready!(Pin::new(&mut self.io).poll_fill_buf(cx)) {
+                Ok(buffer) => buffer,
+                Err(error) => return Poll::Ready(Err(broken(error))),
             };
-            let at_end = buffer.is_empty();
-            if at_end {
+            if buffer.is_empty() {
                 return Poll::Ready(Ok(None));
             }
             let mut rest = buffer;
@@ -293,8 +291,8 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
             self.element_bytes = self.element_bytes.saturating_add(consumed);
             match parsed {
                 Ok(event) => return Poll::Ready(Ok(event)),
-                Err(rxml::error::EndOrError::NeedMoreData) => {}
-                Err(rxml::error::EndOrError::Error(error)) => return Poll::Ready(Err(not_xml(&error))),
+                Err(EndOrError::NeedMoreData) => {}
+                Err(EndOrError::Error(error)) => return Poll::Ready(Err(not_xml(&error))),
             }
             if self.element_bytes > MAX_ELEMENT {
                 return Poll::Ready(Err(StreamFault::TooLarge));
@@ -374,3 +372,6 @@ fn unwritable(error: impl std::fmt::Display) -> StreamFault {
 fn impossible(_: FromEventsError) -> StreamFault {
     StreamFault::NotXml("an element that cannot be begun".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

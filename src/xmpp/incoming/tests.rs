@@ -1,0 +1,179 @@
+use super::*;
+use crate::testing::received;
+
+/// What an element is read as.
+fn read(text: &str) -> String {
+    match received(text) {
+        Element::Known(known) => format!("{known:?}"),
+        Element::Unknown => "Unknown".to_owned(),
+    }
+}
+
+fn iq(text: &str) -> Iq {
+    match received(text) {
+        Element::Known(Known::Iq(iq)) => iq,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+fn features(inner: &str) -> Features {
+    match received(&format!("<stream:features>{inner}</stream:features>")) {
+        Element::Known(Known::Features(features)) => features,
+        other => panic!("{inner}: {other:?}"),
+    }
+}
+
+const SASL: &str = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'";
+const TLS: &str = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
+
+/// Children, attributes and text that nobody asked for change nothing.
+#[test]
+fn what_is_strange_in_a_known_element_is_ignored() {
+    let strange = [
+        ("", ""),
+        (" a='1' xml:lang='en' xmlns:p='urn:p' p:b='2'", ""),
+        ("", "text &amp; <![CDATA[more]]>"),
+        ("", "<x xmlns='urn:x'><y/>z</x><text/>"),
+        (" type='error'", "<body>b</body>"),
+    ];
+    for (attributes, inner) in strange {
+        let type_ = if attributes.contains("type") { "Some(\"error\")" } else { "None" };
+        for (open, close, expected) in [
+            ("message", "message", format!("Message {{ type_: {type_} }}")),
+            ("presence", "presence", format!("Presence {{ type_: {type_} }}")),
+            (&*format!("proceed {TLS}"), "proceed", "TlsProceed".to_owned()),
+            (&*format!("failure {TLS}"), "failure", "TlsFailure".to_owned()),
+        ] {
+            let text = format!("<{open}{attributes}>{inner}</{close}>");
+            assert_eq!(read(&text), expected, "{text}");
+        }
+    }
+}
+
+#[test]
+fn names_count_with_their_namespace() {
+    for text in [
+        "<iq xmlns='urn:x'/>",
+        "<message xmlns=''/>",
+        "<IQ/>",
+        "<features/>",
+        "<error/>",
+        "<proceed/>",
+        "<failure/>",
+        "<challenge/>",
+        "<success/>",
+        "<stream:iq/>",
+        "<x xmlns='urn:x' type='get'><iq xmlns='jabber:client'/></x>",
+    ] {
+        assert_eq!(read(text), "Unknown", "{text}");
+    }
+    assert_eq!(read("<p:presence xmlns:p='jabber:client'/>"), "Presence { type_: None }");
+}
+
+#[test]
+fn an_iq_is_read_whatever_is_missing_or_strange() {
+    let bare = iq("<iq/>");
+    assert_eq!((bare.type_, bare.id, bare.from, bare.to, bare.payloads.count), (None, None, None, None, 0));
+    let full = iq("<iq type='other' id='' from='not a@jid@' to='&lt;' x='1' xml:lang='en'>text<a/>text</iq>");
+    assert_eq!(full.type_.as_deref(), Some("other"));
+    assert_eq!(full.id.as_deref(), Some(""));
+    assert_eq!(full.from.as_deref(), Some("not a@jid@"));
+    assert_eq!(full.to.as_deref(), Some("<"));
+    assert_eq!(full.payloads.count, 1);
+    // Attributes of other namespaces are others.
+    let other = iq("<iq xmlns:p='urn:p' p:type='get' p:id='1' p:from='a'/>");
+    assert_eq!((other.type_, other.id, other.from), (None, None, None));
+}
+
+#[test]
+fn the_children_of_an_iq_are_counted() {
+    let children = ["<a/>", "<b xmlns='urn:b'>text</b>", "<ping xmlns='urn:xmpp:ping'/>", "<error/>"];
+    for n in 0..=4 {
+        let text = format!("<iq type='get'> {} </iq>", children[..n].join("\n"));
+        assert_eq!(iq(&text).payloads.count, n, "{text}");
+    }
+    assert_eq!(iq(&format!("<iq>{}</iq>", "<a/>".repeat(10_000))).payloads.count, 10_000);
+}
+
+#[test]
+fn features_are_those_that_are_known() {
+    let none = features("");
+    assert!(none.starttls.is_none() && none.mechanisms.is_none() && none.bind.is_none());
+    assert!(none.channel_bindings.is_none() && none.stream_management.is_none());
+    let all = features(&format!(
+        "text<starttls {TLS} x='1'><required/><y/>text</starttls>\n\
+         <mechanisms {SASL}><mechanism>PLAIN</mechanism><mechanism a='1'>X</mechanism><hostname/>text</mechanisms>\
+         <sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/></sasl-channel-binding>\
+         <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><required/></bind>\
+         <sm xmlns='urn:xmpp:sm:3'><optional/></sm>\
+         <session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session><c xmlns='urn:c' ver='1'/>"
+    ));
+    assert!(all.starttls.is_some_and(|starttls| starttls.required));
+    assert_eq!(all.mechanisms.map(|list| list.names), Some(vec!["PLAIN".to_owned(), "X".to_owned()]));
+    assert_eq!(all.channel_bindings.map(|list| list.names), Some(vec!["tls-exporter".to_owned()]));
+    assert!(all.bind.is_some() && all.stream_management.is_some());
+    assert!(!features(&format!("<starttls {TLS}/>")).starttls.is_some_and(|starttls| starttls.required));
+    let empty = features(&format!("<mechanisms {SASL}/>")).mechanisms;
+    assert_eq!(empty.map(|list| list.names.len()), Some(0));
+}
+
+#[test]
+fn the_login_s_elements_hold_their_base64() {
+    assert_eq!(read(&format!("<challenge {SASL}>YQ==</challenge>")), "SaslChallenge { data: \"YQ==\" }");
+    assert_eq!(read(&format!("<success {SASL} x='1'>YQ==</success>")), "SaslSuccess { data: \"YQ==\" }");
+    assert_eq!(read(&format!("<success {SASL}/>")), "SaslSuccess { data: \"\" }");
+}
+
+fn said(text: &str) -> Said {
+    match received(text) {
+        Element::Known(Known::SaslFailure { said } | Known::StreamError(StreamError { said })) => said,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_a_server_says_of_an_error_is_kept() {
+    let error = |inner: &str| {
+        let inner = inner.replace('!', " xmlns='urn:ietf:params:xml:ns:xmpp-streams'");
+        said(&format!("<stream:error>{inner}</stream:error>"))
+    };
+    let cases = [
+        ("", None, "", None),
+        ("<conflict!/>", Some("conflict"), "", None),
+        ("<conflict!/><text! xml:lang='en'>why</text>", Some("conflict"), "", Some("why")),
+        ("<text!>why</text><conflict!/>", Some("conflict"), "", Some("why")),
+        ("<text!>one</text><text!>two</text><reset!/><conflict!/>", Some("reset"), "", Some("one")),
+        ("<see-other-host!>b.test:9</see-other-host>", Some("see-other-host"), "b.test:9", None),
+        ("<see-other-host!>b<x/>.test</see-other-host>", Some("see-other-host"), "b.test", None),
+        ("<x xmlns='urn:x'>y</x><reset!/>", Some("reset"), "", None),
+        ("<conflict xmlns='urn:x'/>", None, "", None),
+        ("stray text", None, "", None),
+    ];
+    for (inner, condition, content, text) in cases {
+        let expected = Said {
+            condition: condition.map(str::to_owned),
+            content: content.to_owned(),
+            text: text.map(str::to_owned),
+        };
+        assert_eq!(error(inner), expected, "{inner}");
+    }
+}
+
+#[test]
+fn a_refused_login_says_why() {
+    let refused = said(&format!("<failure {SASL} x='1'><not-authorized/><text xml:lang='en'>no</text>x</failure>"));
+    assert_eq!(refused.to_string(), "not-authorized (no)");
+    assert_eq!(said(&format!("<failure {SASL}/>")).to_string(), "undefined-condition");
+    assert_eq!(said(&format!("<failure {SASL}><text/></failure>")).to_string(), "undefined-condition");
+}
+
+/// It is read to its end and dropped: what it means for the login is the login's question.
+#[test]
+fn a_known_element_that_makes_no_sense_is_unknown() {
+    for inner in [
+        "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding/></sasl-channel-binding>".to_owned(),
+        format!("<starttls {TLS}/><starttls {TLS}/>"),
+    ] {
+        assert_eq!(read(&format!("<stream:features>{inner}</stream:features>")), "Unknown", "{inner}");
+    }
+}
