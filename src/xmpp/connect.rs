@@ -249,11 +249,9 @@ async fn open(transport: Transport, account: &Account) -> Result<(XmlStream<Buff
 
 /// Waits for the server's header and features.
 async fn features_of(stream: &mut XmlStream<Buffered>) -> Result<Features, Cause> {
-    loop {
-        match element(stream).await? {
-            Element::Known(Known::Features(features)) => return Ok(features),
-            Element::Known(_) | Element::Unknown => return Err(Cause::Unexpected("stream features")),
-        }
+    match element(stream).await? {
+        Element::Known(Known::Features(features)) => Ok(features),
+        Element::Known(_) | Element::Unknown => Err(Cause::Unexpected("stream features")),
     }
 }
 

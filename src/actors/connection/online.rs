@@ -218,13 +218,13 @@ impl Connection {
             if let Some(identity) = connection.identity.as_mut().filter(|identity| identity.serial == serial) {
                 identity.pending -= 1;
                 // Without a router nobody can say yes.
-                connection.conclude(outcome.ok(), &reply_to);
+                connection.conclude(outcome.ok().as_ref(), &reply_to);
             }
         }));
     }
 
-    fn conclude(&mut self, outcome: Option<Outcome>, reply_to: &ReplyTo) {
-        self.around.board.update(self.id(), |report| match &outcome {
+    fn conclude(&self, outcome: Option<&Outcome>, reply_to: &ReplyTo) {
+        self.around.board.update(self.id(), |report| match outcome {
             Some(Outcome::Accepted) => report.stats.accepted += 1,
             Some(Outcome::Refused(refusal)) => report.stats.count(*refusal),
             Some(Outcome::NotifyFailed(_)) | None => report.stats.notify_failed += 1,
