@@ -1,7 +1,7 @@
 //! The control socket: one line of request, the answer, the end. `xmppd status` and `xmppd reconnect` speak to it.
 
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,13 +23,15 @@ const MAX_REQUEST: u64 = 256;
 /// The actor that owns the socket.
 pub struct Control {
     house: House,
+    /// The socket is ours: it is removed at the end.
+    open: bool,
 }
 
 impl Control {
     /// An actor that opens the socket when it is started.
     #[must_use]
     pub fn new(house: House) -> Self {
-        Self { house }
+        Self { house, open: false }
     }
 }
 
@@ -40,7 +42,13 @@ fn open(path: &Path) -> io::Result<UnixListener> {
     }
     match std::os::unix::net::UnixStream::connect(path) {
         Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another xmppd listens there")),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+        // What is no socket refuses connections too, and is not ours to remove.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something else than a socket"));
+            }
+            std::fs::remove_file(path)?;
+        }
         Err(_) => {}
     }
     let listener = UnixListener::bind(path)?;
@@ -55,6 +63,7 @@ impl Actor for Control {
         let path = &self.house.startup.socket;
         match open(path) {
             Ok(listener) => {
+                self.open = true;
                 ctx.add_stream(Box::pin(unfold(listener, |listener| async move {
                     let client = match listener.accept().await {
                         Ok((client, _)) => Some(client),
@@ -74,7 +83,9 @@ impl Actor for Control {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        let _ = std::fs::remove_file(&self.house.startup.socket);
+        if self.open {
+            let _ = std::fs::remove_file(&self.house.startup.socket);
+        }
     }
 }
 
@@ -136,3 +147,24 @@ fn crash(who: &[&str], house: &House) -> String {
 }
 
 super::stops_at_once!(Control);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_socket_that_nobody_listens_on_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new/xmppd.sock");
+        let first = open(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(first);
+        assert!(path.exists());
+        open(&path).unwrap();
+        let file = directory.path().join("xmpp");
+        std::fs::write(&file, "config xmpp 'xmpp'\n").unwrap();
+        assert_eq!(open(&file).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(file.exists());
+    }
+}
