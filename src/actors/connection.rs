@@ -302,6 +302,10 @@ impl Connection {
             status = Status::Dormant;
         }
         self.report_failure(status, &error.to_string(), address.as_deref(), next.wait());
+        if !matches!(next, Next::NextAddress(_)) {
+            // There is a wait now: the row of redirections is over.
+            self.redirects = 0;
+        }
         match next {
             Next::Again(wait) => self.wait(wait, Then::Attempt, ctx),
             Next::NextAddress(wait) => {
@@ -317,7 +321,7 @@ impl Connection {
 
     /// Whether one more `see-other-host` is followed.
     fn follow(&mut self, target: &Target) -> bool {
-        self.redirects += 1;
+        self.redirects = self.redirects.saturating_add(1);
         let follow = self.redirects <= MAX_REDIRECTS;
         if follow {
             tracing::info!("{}: the server sends us to {}:{}", self.name(), target.host, target.port);
@@ -359,7 +363,6 @@ impl Connection {
             report.error = None;
         });
         self.enter(Status::Enabled);
-        self.redirects = 0;
         self.servers.fallback = false;
         self.state = State::Online(Box::new(Online::begin(session, self.settings.keepalive, ctx)));
         self.greet(ctx);
@@ -377,6 +380,10 @@ impl Connection {
         };
         let rng = &mut rand::rng();
         let mut status = Status::Dormant;
+        // A stream that is sent elsewhere as soon as it is up goes on with the row: two servers could play with us for ever.
+        if self.policy.settle(lived) {
+            self.redirects = 0;
+        }
         let next = match follows {
             Consequence::SeeOther(target) if self.follow(&target) => {
                 self.servers.redirect = Some(target);
@@ -444,7 +451,12 @@ impl Actor for Connection {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.around.board.update(self.id(), |report| report.alias.clone_from(&self.settings.alias));
+        self.around.board.update(self.id(), |report| {
+            report.alias.clone_from(&self.settings.alias);
+            // What an incarnation before left there.
+            report.tls = false;
+            report.next = None;
+        });
         if !self.settings.tls_verify {
             tracing::warn!("{}: tls_verify is 0: any certificate is accepted", self.name());
         }
@@ -514,10 +526,12 @@ impl Handler<Reconnect> for Connection {
     type Result = ();
 
     fn handle(&mut self, _: Reconnect, ctx: &mut Context<Self>) {
-        if let State::Waiting { then, job, .. } = &self.state {
-            let (then, job) = (*then, *job);
+        if let State::Waiting { then, until, job } = &self.state {
+            let (then, until, job) = (*then, *until, *job);
             ctx.cancel_future(job);
-            let wait = self.policy.hurry(&mut rand::rng());
+            // Never longer than it would have been: an interface that comes and goes must not put the next try off for ever.
+            let remaining = until.saturating_duration_since(Instant::now());
+            let wait = remaining.min(self.policy.hurry(&mut rand::rng()));
             tracing::info!("{}: asked to reconnect; next try in {:.1} s", self.name(), wait.as_secs_f64());
             self.wait(wait, then, ctx);
         }
