@@ -8,8 +8,8 @@ use std::fmt;
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload;
@@ -43,10 +43,18 @@ impl LevelHandle {
 /// # Errors
 /// If a log was started before.
 pub fn start(level: LogLevel) -> Result<LevelHandle, TryInitError> {
+    let (subscriber, handle) = subscriber(level, std::io::stderr);
+    subscriber.try_init()?;
+    Ok(handle)
+}
+
+fn subscriber<W>(level: LogLevel, writer: W) -> (impl Subscriber + Send + Sync, LevelHandle)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let (filter, handle) = reload::Layer::new(targets(level));
-    let layer = tracing_subscriber::fmt::layer().event_format(Line).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(filter).with(layer).try_init()?;
-    Ok(LevelHandle(handle))
+    let layer = tracing_subscriber::fmt::layer().event_format(Line).with_writer(writer);
+    (tracing_subscriber::registry().with(filter).with(layer), LevelHandle(handle))
 }
 
 /// What is let through. Our own words alone: libraries log what strangers send.
@@ -63,7 +71,7 @@ fn targets(level: LogLevel) -> Targets {
     Targets::new().with_target("xmppd", own).with_target(NOTICE, notice)
 }
 
-/// `xmppd: LEVEL message`, control characters escaped: one event is one line, whatever was put into it.
+/// `xmppd: LEVEL message`, as [`OneLine`] has it: one event is one line, whatever was put into it.
 struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -82,14 +90,31 @@ where
         };
         let mut text = String::new();
         context.format_fields(Writer::new(&mut text), event)?;
-        write!(out, "xmppd: {level} ")?;
-        for character in text.chars() {
-            if character.is_control() {
-                write!(out, "{}", character.escape_default())?;
-            } else {
-                out.write_char(character)?;
-            }
-        }
-        writeln!(out)
+        writeln!(out, "xmppd: {level} {}", OneLine(&text))
     }
 }
+
+/// Text from outside that stays on its line and cannot look like another one: what does not print is escaped.
+pub struct OneLine<'a>(pub &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            if is_unprintable(character) {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                fmt::Write::write_char(f, character)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Control characters, and those that begin a new line or turn the direction of writing in a terminal.
+fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::config::model::ConnectionId;
 use crate::cwmp::authorize::Refusal;
+use crate::logging::OneLine;
 
 /// `Status`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -188,19 +189,19 @@ pub fn in_words(reports: &BTreeMap<ConnectionId, Report>, now: Instant) -> Strin
         }
         // Writing into a String does not fail.
         let _ = writeln!(text, "connection: {id}");
-        let _ = writeln!(text, "alias: {}", report.alias.escape_debug());
+        let _ = writeln!(text, "alias: {}", OneLine(&report.alias));
         let _ = writeln!(text, "status: {}", report.status);
         let since = report.since.and_then(|since| since.duration_since(UNIX_EPOCH).ok());
         let _ = writeln!(text, "since: {}", since.unwrap_or_default().as_secs());
-        let _ = writeln!(text, "jid: {}", report.jid.as_deref().unwrap_or("-").escape_debug());
+        let _ = writeln!(text, "jid: {}", OneLine(report.jid.as_deref().unwrap_or("-")));
         let _ = writeln!(text, "tls: {}", report.tls);
-        let _ = writeln!(text, "address: {}", report.address.as_deref().unwrap_or("-"));
+        let _ = writeln!(text, "address: {}", OneLine(report.address.as_deref().unwrap_or("-")));
         let _ = writeln!(text, "attempt: {}", report.attempt);
         if let Some(next) = report.next {
             let _ = writeln!(text, "next attempt in: {:.1}", next.saturating_duration_since(now).as_secs_f64());
         }
         if let Some(error) = &report.error {
-            let _ = writeln!(text, "error: {}", error.escape_debug());
+            let _ = writeln!(text, "error: {}", OneLine(error));
         }
         for (name, count) in report.stats.named() {
             let _ = writeln!(text, "{name}: {count}");
@@ -208,3 +209,6 @@ pub fn in_words(reports: &BTreeMap<ConnectionId, Report>, now: Instant) -> Strin
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

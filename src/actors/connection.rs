@@ -293,6 +293,10 @@ impl Connection {
             status = Status::Dormant;
         }
         self.report_failure(status, &error.to_string(), address.as_deref(), next.wait());
+        if !matches!(next, Next::NextAddress(_)) {
+            // There is a wait now: the row of redirections is over.
+            self.redirects = 0;
+        }
         match next {
             Next::Again(wait) => self.wait(wait, Then::Attempt, ctx),
             Next::NextAddress(wait) => {
@@ -308,7 +312,7 @@ impl Connection {
 
     /// Whether one more `see-other-host` is followed.
     fn follow(&mut self, target: &Target) -> bool {
-        self.redirects += 1;
+        self.redirects = self.redirects.saturating_add(1);
         let follow = self.redirects <= MAX_REDIRECTS;
         if follow {
             tracing::info!("{}: the server sends us to {}:{}", self.name(), target.host, target.port);
@@ -361,7 +365,6 @@ impl Connection {
             report.error = None;
         });
         self.enter(Status::Enabled);
-        self.redirects = 0;
         self.servers.fallback = false;
         let management = Rc::clone(&identity.management);
         self.identity = Some(identity);
@@ -386,6 +389,10 @@ impl Connection {
         };
         let rng = &mut rand::rng();
         let mut status = Status::Dormant;
+        // A stream that is sent elsewhere as soon as it is up goes on with the row: two servers could play with us for ever.
+        if self.policy.settle(lived) {
+            self.redirects = 0;
+        }
         let next = match follows {
             Consequence::SeeOther(target) if self.follow(&target) => {
                 self.servers.redirect = Some(target);
@@ -455,7 +462,7 @@ impl Actor for Connection {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.around.board.update(self.id(), |report| {
             report.alias.clone_from(&self.settings.alias);
-            // Whoever wrote there before may have crashed with a stream, or in a wait.
+            // What an incarnation before left there.
             report.tls = false;
             report.next = None;
         });
@@ -529,9 +536,10 @@ impl Handler<Reconnect> for Connection {
 
     fn handle(&mut self, _: Reconnect, ctx: &mut Context<Self>) {
         if let State::Waiting { then, until, job } = &self.state {
-            let (then, job) = (*then, *job);
-            let remaining = until.saturating_duration_since(Instant::now());
+            let (then, until, job) = (*then, *until, *job);
             ctx.cancel_future(job);
+            // Never longer than it would have been: an interface that comes and goes must not put the next try off for ever.
+            let remaining = until.saturating_duration_since(Instant::now());
             let wait = remaining.min(self.policy.hurry(&mut rand::rng()));
             tracing::info!("{}: asked to reconnect; next try in {:.1} s", self.name(), wait.as_secs_f64());
             self.wait(wait, then, ctx);

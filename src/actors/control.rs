@@ -23,7 +23,7 @@ const MAX_REQUEST: u64 = 256;
 /// The actor that owns the socket.
 pub struct Control {
     house: House,
-    /// The socket is ours, and goes with us.
+    /// The socket is ours: it is removed at the end.
     open: bool,
 }
 
@@ -42,8 +42,11 @@ fn open(path: &Path) -> io::Result<UnixListener> {
     }
     match std::os::unix::net::UnixStream::connect(path) {
         Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another xmppd listens there")),
-        // What is no socket refuses too, and is not ours to remove.
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && is_socket(path) => {
+        // What is no socket refuses connections too, and is not ours to remove.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something else than a socket"));
+            }
             std::fs::remove_file(path)?;
         }
         Err(_) => {}
@@ -51,10 +54,6 @@ fn open(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
-}
-
-fn is_socket(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
 impl Actor for Control {
@@ -148,3 +147,24 @@ fn crash(who: &[&str], house: &House) -> String {
 }
 
 super::stops_at_once!(Control);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_socket_that_nobody_listens_on_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new/xmppd.sock");
+        let first = open(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(first);
+        assert!(path.exists());
+        open(&path).unwrap();
+        let file = directory.path().join("xmpp");
+        std::fs::write(&file, "config xmpp 'xmpp'\n").unwrap();
+        assert_eq!(open(&file).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(file.exists());
+    }
+}

@@ -150,3 +150,6 @@ fn is_same(configured: &Credentials, given: &GivenCredentials) -> bool {
     let password = configured.password.expose().as_bytes().ct_eq(given.password.expose().as_bytes());
     (username & password).into()
 }
+
+#[cfg(test)]
+mod tests;

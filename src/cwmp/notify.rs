@@ -18,6 +18,9 @@ const UBUS: [&str; 7] = ["ubus", "-t", "1", "call", "tr069", "inform", "{\"event
 /// How much of a program's output goes to the log; the rest is read and dropped, so that it never blocks the program.
 const LOGGED_OUTPUT: usize = 1024;
 
+/// How long a killed program is waited for.
+const REAP_LIMIT: Duration = Duration::from_millis(500);
+
 /// For whom the CWMP client is told: in the environment of a `notify_command`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occasion {
@@ -93,8 +96,9 @@ pub async fn run(notify: &Notify, occasion: &Occasion, limit: Duration) -> Resul
         Ok(Err(error)) => Err(NotifyError::Failed { program, outcome: format!("cannot be waited for: {error}") }),
         Err(_) => {
             group.kill();
-            // SIGKILL cannot be ignored, so that this wait is short; it leaves no zombie behind.
-            let _ = group.child.wait().await;
+            // SIGKILL cannot be ignored, so that this wait is short and leaves no zombie behind; but a process that hangs in
+            // the kernel must not hang those who wait for an answer. The runtime collects it when it ends.
+            let _ = tokio::time::timeout(REAP_LIMIT, group.child.wait()).await;
             Err(NotifyError::Timeout { program, limit })
         }
     }
@@ -163,3 +167,6 @@ async fn drain(output: Option<impl AsyncRead + Unpin>, name: &'static str) -> In
     }
     std::future::pending().await
 }
+
+#[cfg(test)]
+mod tests;

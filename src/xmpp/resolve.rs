@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::ResolveHosts;
 use hickory_resolver::net::NetError;
@@ -12,6 +13,10 @@ use hickory_resolver::proto::rr::RData;
 use hickory_resolver::system_conf::parse_resolv_conf;
 
 use super::servers::{Address, Security, Target, alternate, order};
+
+/// How long the addresses of one host may take. All are looked up side by side, so that one whose name servers are silent
+/// does not use up the time of the others.
+const HOST_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why there is no list of servers.
 #[derive(Debug, thiserror::Error)]
@@ -69,16 +74,20 @@ pub async fn resolve(query: Query, resolv_conf: &Path) -> Result<Vec<Address>, R
         }
     };
     let targets = order(targets, &mut rand::rng());
+    // Addresses need no resolver; where a name does and there is none, its lookup says so.
+    let no_resolver = names.resolver().await.err();
+    let lookups = targets.iter().map(|target| addresses(&target.host, names.resolver.as_ref()));
+    let found = join_all(lookups).await;
     let mut list = Vec::new();
-    let mut failure = None;
-    for target in targets {
-        match names.addresses(&target.host).await {
+    let mut failure = no_resolver;
+    for (target, found) in targets.into_iter().zip(found) {
+        match found {
             Ok(addresses) => list.extend(alternate(&addresses).into_iter().map(|ip| Address {
                 socket: (ip, target.port).into(),
                 host: target.host.clone(),
                 security: target.security,
             })),
-            Err(error) => failure = Some(error),
+            Err(error) => failure = failure.or(Some(error)),
         }
     }
     // One name that can't be looked up does not take the others with it.
@@ -127,20 +136,27 @@ impl Names<'_> {
         let targets: Vec<Target> = direct.into_iter().chain(starttls).flatten().collect();
         if targets.is_empty() { Err(ResolveError::NoService(domain.to_owned())) } else { Ok(targets) }
     }
+}
 
-    async fn addresses(&mut self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if let Ok(address) = bare.parse() {
-            return Ok(vec![address]);
-        }
-        let ascii = idna::domain_to_ascii(host).map_err(|_| ResolveError::NoAddress(host.to_owned()))?;
-        // With a dot in it, it is a full name: the search list must not turn it into somebody else's.
-        let name = if ascii.contains('.') && !ascii.ends_with('.') { format!("{ascii}.") } else { ascii };
-        match self.resolver().await?.lookup_ip(name.as_str()).await {
-            Ok(found) => Ok(found.iter().collect()),
-            Err(error) if error.is_no_records_found() => Err(ResolveError::NoAddress(host.to_owned())),
-            Err(error) => Err(failed(host, &error)),
-        }
+/// The addresses of one host.
+async fn addresses(host: &str, resolver: Option<&TokioResolver>) -> Result<Vec<IpAddr>, ResolveError> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse() {
+        return Ok(vec![address]);
+    }
+    let none = || ResolveError::NoAddress(host.to_owned());
+    let ascii = idna::domain_to_ascii(host).map_err(|_| none())?;
+    // With a dot in it, it is a full name: the search list must not turn it into somebody else's.
+    let name = if ascii.contains('.') && !ascii.ends_with('.') { format!("{ascii}.") } else { ascii };
+    let lookup = resolver.ok_or_else(none)?.lookup_ip(name.as_str());
+    match tokio::time::timeout(HOST_LIMIT, lookup).await {
+        Ok(Ok(found)) => Ok(found.iter().collect()),
+        Ok(Err(error)) if error.is_no_records_found() => Err(none()),
+        Ok(Err(error)) => Err(failed(host, &error)),
+        Err(_) => Err(ResolveError::Failed {
+            name: host.to_owned(),
+            reason: format!("no answer within {} s", HOST_LIMIT.as_secs()),
+        }),
     }
 }
 

@@ -95,13 +95,20 @@ impl Policy {
     /// An established stream was lost after `lived`. What follows is a new round, after a first retry wait: a server's
     /// restart must not bring its whole fleet back within one second.
     pub fn lost(&mut self, lived: Duration, floor: Duration, rng: &mut impl Rng) -> Next {
-        if lived >= SETTLED {
-            *self = Self::new(self.settings);
-        }
+        self.settle(lived);
         let wait = self.draw(self.retry, rng);
         self.tries = 0;
         self.retry = self.retry.saturating_add(1);
         Next::NewRound(wait.max(floor))
+    }
+
+    /// An established stream lived so long; true if that shows that the server was well: everything counts anew then.
+    pub fn settle(&mut self, lived: Duration) -> bool {
+        let settled = lived >= SETTLED;
+        if settled {
+            *self = Self::new(self.settings);
+        }
+        settled
     }
 
     /// The network has come back: the present wait is replaced by this one.
@@ -263,6 +270,34 @@ mod tests {
         about(longest(|rng| policy.clone().lost(lived, Duration::ZERO, rng).wait()), 240);
         policy.lost(lived, Duration::ZERO, &mut rng());
         about(longest(|rng| policy.clone().lost(lived, Duration::ZERO, rng).wait()), 480);
+    }
+
+    #[test]
+    fn a_stream_that_lived_long_is_a_new_beginning() {
+        let mut policy = Policy::new(settings(16));
+        for _ in 0..5 {
+            policy.failed(false, Duration::ZERO, &mut rng());
+        }
+        assert!(!policy.clone().settle(Duration::from_secs(59)));
+        assert!(policy.settle(Duration::from_secs(60)));
+        assert_eq!(policy.attempt(), 1);
+        about(longest(|rng| policy.clone().failed(false, Duration::ZERO, rng).wait()), 60);
+    }
+
+    /// The largest settings there are: no arithmetic on them may panic.
+    #[test]
+    fn the_largest_settings_are_only_long_waits() {
+        let max = Duration::from_secs(u64::from(u32::MAX));
+        let settings = Retry { attempts: u32::MAX, initial: Duration::from_secs(65_535), multiplier: u16::MAX, max };
+        let mut policy = Policy::new(settings);
+        let rng = &mut rng();
+        for _ in 0..1000 {
+            let wait = policy.failed(false, Duration::ZERO, rng).wait();
+            assert!(wait <= max);
+            assert!(tokio::time::Instant::now().checked_add(wait).is_some());
+        }
+        policy.lost(Duration::ZERO, policy.floor_after_conflict(), rng);
+        assert!(policy.hurry(rng) <= Duration::from_secs(65_535));
     }
 
     #[test]
