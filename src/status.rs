@@ -149,9 +149,23 @@ impl Board {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes one connection's report.
+    /// Begins a connection's report anew, but for what outlives an outage or a crash: its JID, its last error, its counts.
+    pub fn begin(&self, id: ConnectionId, alias: &str) {
+        let mut reports = self.reports();
+        let report = reports.entry(id).or_default();
+        alias.clone_into(&mut report.alias);
+        report.tls = false;
+        report.address = None;
+        report.attempt = 0;
+        report.next = None;
+    }
+
+    /// Changes one connection's report, if it was begun and is not forgotten: a connection that is on its way out must
+    /// not bring itself back.
     pub fn update(&self, id: ConnectionId, change: impl FnOnce(&mut Report)) {
-        change(self.reports().entry(id).or_default());
+        if let Some(report) = self.reports().get_mut(&id) {
+            change(report);
+        }
     }
 
     /// Enters a new status; entering the same one again does not change its date.

@@ -16,7 +16,7 @@ use super::tree;
 use crate::config::model::{ConnectionId, Settings};
 use crate::config::watch::{Event, Watch};
 use crate::config::{Changes, ReadError, SETTLED, Severity, adopt, diff, is_settling, load, read, uci};
-use crate::cwmp::credentials::{Credentials, credentials};
+use crate::cwmp::credentials::credentials;
 use crate::status::Status;
 use crate::supervision::{RestartChild, StartChild, StopChild};
 
@@ -48,7 +48,6 @@ enum Refusal {
 /// The actor that follows the files.
 pub struct Config {
     house: House,
-    credentials: Option<Credentials>,
     /// What was last said about each file that could not be taken over, so that it is said once.
     said: [Option<String>; 2],
     /// How often in a row the reading of each file was put off; while it is, another one is already to come.
@@ -65,7 +64,7 @@ impl Config {
     /// An actor that reads the files when it is started.
     #[must_use]
     pub fn new(house: House) -> Self {
-        Self { house, credentials: None, said: [None, None], put_off: [0, 0] }
+        Self { house, said: [None, None], put_off: [0, 0] }
     }
 
     fn file(&self, which: usize) -> PathBuf {
@@ -117,11 +116,11 @@ impl Config {
         let found = read(&file).map_err(Refusal::from).and_then(|text| Ok(credentials(&file, &text)?));
         match found {
             Ok(Some(credentials)) => {
-                if self.credentials.as_ref() != Some(&credentials) {
+                let before = self.house.rooms().credentials.replace(credentials.clone());
+                if before.as_ref() != Some(&credentials) {
                     tracing::info!("{}: connection request credentials taken over", file.display());
                 }
                 self.said[CWMP] = None;
-                self.credentials = Some(credentials);
             }
             Ok(None) | Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file),
             Err(refusal) => self.refuse(CWMP, &refusal, "the credentials stay as they were"),
@@ -130,7 +129,7 @@ impl Config {
     }
 
     fn no_credentials(&mut self, file: &Path) {
-        self.credentials = None;
+        self.house.rooms().credentials = None;
         let line = format!(
             "{}: no userid and passwd in a section 'cpe': no connection request can be authorized",
             file.display()
@@ -152,7 +151,7 @@ impl Config {
     fn tell_router(&self) {
         let rooms = self.house.rooms();
         if let Some(router) = &rooms.router {
-            let rules = Rules { general: rooms.running.general.clone(), credentials: self.credentials.clone() };
+            let rules = Rules { general: rooms.running.general.clone(), credentials: rooms.credentials.clone() };
             router.do_send(SetRules(rules));
         }
     }
@@ -213,11 +212,12 @@ impl Config {
         board.retain(|id| running.connections.contains_key(&id) || refused.contains(&id));
         for connection in running.connections.values() {
             if !(running.general.enable && connection.enable) {
-                board.update(connection.id, |report| report.alias.clone_from(&connection.alias));
+                board.begin(connection.id, &connection.alias);
                 board.enter(connection.id, Status::Disabled);
             }
         }
         for id in refused.into_iter().filter(|id| !running.connections.contains_key(id)) {
+            board.begin(id, "");
             board.update(id, |report| report.error = Some("the section is refused; the log says why".to_owned()));
             board.enter(id, Status::ErrorMisconfigured);
         }

@@ -228,6 +228,7 @@ impl Connection {
         self.state = State::Idle;
         match list {
             Ok(addresses) => {
+                self.policy.resolved();
                 tracing::debug!("{}: servers: {}", self.name(), Listed(&addresses));
                 self.servers.addresses = addresses;
                 self.servers.present = 0;
@@ -460,12 +461,7 @@ impl Actor for Connection {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.around.board.update(self.id(), |report| {
-            report.alias.clone_from(&self.settings.alias);
-            // What an incarnation before left there.
-            report.tls = false;
-            report.next = None;
-        });
+        self.around.board.begin(self.id(), &self.settings.alias);
         if !self.settings.tls_verify {
             tracing::warn!("{}: tls_verify is 0: any certificate is accepted", self.name());
         }

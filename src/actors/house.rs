@@ -13,6 +13,7 @@ use super::notifier::Notifier;
 use super::router::Router;
 use crate::config::Startup;
 use crate::config::model::{ConnectionId, Settings};
+use crate::cwmp::credentials::Credentials;
 use crate::logging::LevelHandle;
 use crate::status::Board;
 use crate::supervision::Supervisor;
@@ -48,6 +49,8 @@ pub struct Rooms {
     /// What the supervisor of the connections was told to run: a connection that is restarted after a crash takes its
     /// settings from here.
     pub running: Settings,
+    /// The connection request credentials that were read last.
+    pub credentials: Option<Credentials>,
     /// Connections that were given up after too many crashes.
     pub given_up: BTreeSet<ConnectionId>,
 }

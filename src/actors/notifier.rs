@@ -1,13 +1,12 @@
 //! Tells the CWMP client, never twice at once: requests that arrive while it is being told share the outcome.
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix::{Actor, AtomicResponse, Context, Handler, Message, WrapFuture};
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 use crate::config::model::Notify;
 use crate::cwmp::notify::{self, NotifyError, Occasion};
 
-/// Tell the CWMP client of a connection request.
+/// Tell the CWMP client of a connection request. The router sends the next one when it has the outcome of the last.
 pub struct Tell {
     /// How.
     pub notify: Notify,
@@ -15,41 +14,28 @@ pub struct Tell {
     pub limit: Duration,
     /// For whom.
     pub occasion: Occasion,
-    /// Where the outcome goes.
-    pub outcome: oneshot::Sender<Result<(), NotifyError>>,
 }
 
 impl Message for Tell {
-    type Result = ();
+    type Result = Result<(), NotifyError>;
 }
 
 /// The actor that runs the program.
 #[derive(Default)]
-pub struct Notifier {
-    /// Who waits for the program that is running; nobody if none is.
-    waiting: Vec<oneshot::Sender<Result<(), NotifyError>>>,
-}
+pub struct Notifier;
 
 impl Actor for Notifier {
     type Context = Context<Self>;
 }
 
 impl Handler<Tell> for Notifier {
-    type Result = ();
+    type Result = AtomicResponse<Self, Result<(), NotifyError>>;
 
-    fn handle(&mut self, tell: Tell, ctx: &mut Context<Self>) {
-        let Tell { notify, limit, occasion, outcome } = tell;
-        self.waiting.push(outcome);
-        if self.waiting.len() > 1 {
-            return;
-        }
+    /// One at a time, also when a router that was restarted does not know what its predecessor began.
+    fn handle(&mut self, tell: Tell, _: &mut Context<Self>) -> Self::Result {
+        let Tell { notify, limit, occasion } = tell;
         let run = async move { notify::run(&notify, &occasion, limit).await };
-        ctx.spawn(run.into_actor(self).map(|outcome, notifier, _| {
-            for waiting in notifier.waiting.drain(..) {
-                // Whoever asked may have gone; the CWMP client was told all the same.
-                let _ = waiting.send(outcome.clone());
-            }
-        }));
+        AtomicResponse::new(Box::pin(run.into_actor(self)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Decides on connection requests and dispatches those that are granted to the notifier.
 
-use actix::{Actor, ActorFutureExt, Addr, Context, Handler, Message, ResponseActFuture, WrapFuture};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
 use jid::BareJid;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -79,15 +79,29 @@ pub struct Router {
     rules: Rules,
     history: History,
     notifier: Addr<Notifier>,
-    /// Notifications whose outcome is awaited. They share one run of the program.
-    under_way: usize,
+    /// Who shares the notification that is under way; nobody if none is.
+    waiting: Vec<oneshot::Sender<Result<(), NotifyError>>>,
 }
 
 impl Router {
     /// A router that refuses everything until it gets its [`Rules`].
     #[must_use]
     pub fn new(rules: Rules, notifier: Addr<Notifier>) -> Self {
-        Self { rules, history: History::default(), notifier, under_way: 0 }
+        Self { rules, history: History::default(), notifier, waiting: Vec::new() }
+    }
+
+    /// Has the CWMP client told; all who wait then get the outcome.
+    fn tell(&self, occasion: Occasion, ctx: &mut Context<Self>) {
+        let General { notify, notify_timeout, .. } = &self.rules.general;
+        let tell = Tell { notify: notify.clone(), limit: *notify_timeout, occasion };
+        let told = self.notifier.send(tell);
+        ctx.spawn(told.into_actor(self).map(|told, router, _| {
+            let told = told.unwrap_or(Err(NotifyError::NoNotifier));
+            for share in router.waiting.drain(..) {
+                // Whoever asked may have gone; the CWMP client was told all the same.
+                let _ = share.send(told.clone());
+            }
+        }));
     }
 }
 
@@ -106,36 +120,33 @@ impl Handler<SetRules> for Router {
 impl Handler<Ask> for Router {
     type Result = ResponseActFuture<Self, Outcome>;
 
-    fn handle(&mut self, ask: Ask, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, ask: Ask, ctx: &mut Context<Self>) -> Self::Result {
         let Ask { request, alias } = ask;
         let from = request.from.clone().unwrap_or_else(|| request.account.to_string());
         let general = &self.rules.general;
         let credentials = self.rules.credentials.as_ref();
-        let decision = decide(general, credentials, &mut self.history, &request, self.under_way > 0, Instant::now());
+        let under_way = !self.waiting.is_empty();
+        let decision = decide(general, credentials, &mut self.history, &request, under_way, Instant::now());
         let id = request.connection;
         if let Decision::Refuse(refusal) = decision {
             notice!("connection {id} ({alias}): connection request from {from} refused: {}", refusal.reason());
             return Box::pin(async move { Outcome::Refused(refusal) }.into_actor(self));
         }
-        let (outcome, told) = oneshot::channel();
-        let occasion = Occasion { connection: id.to_string(), alias: alias.clone(), from: from.clone() };
-        let tell = Tell { notify: general.notify.clone(), limit: general.notify_timeout, occasion, outcome };
-        self.notifier.do_send(tell);
-        self.under_way += 1;
+        let (share, told) = oneshot::channel();
+        self.waiting.push(share);
+        if self.waiting.len() == 1 {
+            let occasion = Occasion { connection: id.to_string(), alias: alias.clone(), from: from.clone() };
+            self.tell(occasion, ctx);
+        }
         let told = async move { told.await.unwrap_or(Err(NotifyError::NoNotifier)) };
-        Box::pin(told.into_actor(self).map(move |told, router, _| {
-            router.under_way -= 1;
-            match told {
-                Ok(()) => {
-                    notice!(
-                        "connection {id} ({alias}): connection request from {from} accepted, the CWMP client is told"
-                    );
-                    Outcome::Accepted
-                }
-                Err(error) => {
-                    notice!("connection {id} ({alias}): connection request from {from} failed: {error}");
-                    Outcome::NotifyFailed(error)
-                }
+        Box::pin(told.into_actor(self).map(move |told, _, _| match told {
+            Ok(()) => {
+                notice!("connection {id} ({alias}): connection request from {from} accepted, the CWMP client is told");
+                Outcome::Accepted
+            }
+            Err(error) => {
+                notice!("connection {id} ({alias}): connection request from {from} failed: {error}");
+                Outcome::NotifyFailed(error)
             }
         }))
     }

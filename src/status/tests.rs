@@ -112,6 +112,9 @@ fn the_date_of_a_status_is_that_of_its_change() {
     let board = Board::default();
     let id = ConnectionId(1);
     board.enter(id, Status::Disabled);
+    assert!(board.all().is_empty(), "nobody brings himself back");
+    board.begin(id, "wan");
+    board.enter(id, Status::Disabled);
     let first = board.all()[&id].since;
     assert!(first.is_some(), "the first status has a date, the default one too");
     board.update(id, |report| report.since = Some(UNIX_EPOCH));

@@ -31,14 +31,14 @@ pub enum Known {
     #[xml(transparent)]
     Iq(Iq),
     /// `<message/>`: read to its end, never answered.
-    #[xml(namespace = ns::CLIENT, name = "message", discard(text))]
+    #[xml(namespace = ns::CLIENT, name = "message", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     Message {
         /// The stanza's type; `error` is counted.
         #[xml(attribute(name = "type", default))]
         type_: Option<String>,
     },
     /// `<presence/>`: read to its end, never answered.
-    #[xml(namespace = ns::CLIENT, name = "presence", discard(text))]
+    #[xml(namespace = ns::CLIENT, name = "presence", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     Presence {
         /// The stanza's type; `error` is counted.
         #[xml(attribute(name = "type", default))]
@@ -51,10 +51,10 @@ pub enum Known {
     #[xml(transparent)]
     StreamError(StreamError),
     /// `<proceed/>`: TLS may begin (RFC 6120 5.4.2.3).
-    #[xml(namespace = ns::TLS, name = "proceed", discard(text))]
+    #[xml(namespace = ns::TLS, name = "proceed", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     TlsProceed,
     /// `<failure/>`: the server cannot do TLS after all (RFC 6120 5.4.2.2).
-    #[xml(namespace = ns::TLS, name = "failure", discard(text))]
+    #[xml(namespace = ns::TLS, name = "failure", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     TlsFailure,
     /// `<challenge/>` with base64 text (RFC 6120 6.4.3).
     #[xml(namespace = ns::SASL, name = "challenge")]
@@ -71,7 +71,7 @@ pub enum Known {
         data: String,
     },
     /// `<enabled/>`: the stream is managed (XEP-0198 3).
-    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "enabled", discard(text))]
+    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "enabled", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     ManagementEnabled {
         /// With what it can be resumed.
         #[xml(attribute(default))]
@@ -81,10 +81,10 @@ pub enum Known {
         resume: Option<String>,
     },
     /// `<failed/>`: it is not managed, or not resumed (XEP-0198 3, 5).
-    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "failed", discard(text))]
+    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "failed", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     ManagementFailed,
     /// `<resumed/>` (XEP-0198 5).
-    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "resumed", discard(text))]
+    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "resumed", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     ManagementResumed {
         /// How many of our stanzas the server has handled.
         #[xml(attribute)]
@@ -94,17 +94,17 @@ pub enum Known {
         previd: Option<String>,
     },
     /// `<a/>`: how many of our stanzas the server has handled (XEP-0198 4).
-    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "a", discard(text))]
+    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "a", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     Acknowledgement {
         /// Modulo 2^32.
         #[xml(attribute)]
         h: u32,
     },
     /// `<r/>`: the server wants to know how many stanzas we have handled (XEP-0198 4).
-    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "r", discard(text))]
+    #[xml(namespace = ns::STREAM_MANAGEMENT, name = "r", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     AcknowledgementRequest,
     /// `<failure/>` (RFC 6120 6.4.5).
-    #[xml(namespace = ns::SASL, name = "failure", discard(text))]
+    #[xml(namespace = ns::SASL, name = "failure", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     SaslFailure {
         /// The defined condition and the text, in the order in which they came.
         #[xml(child(n = ..))]
@@ -151,7 +151,7 @@ impl FromEventsBuilder for ElementBuilder {
 
 /// `<iq/>` with the few payloads that xmppd knows (RFC 6120 8.2.3).
 #[derive(FromXml, Debug)]
-#[xml(namespace = ns::CLIENT, name = "iq", discard(text))]
+#[xml(namespace = ns::CLIENT, name = "iq", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct Iq {
     /// `get`, `set`, `result`, `error`, or whatever was sent.
     #[xml(attribute(name = "type", default))]
@@ -172,7 +172,7 @@ pub struct Iq {
 
 /// `<stream:features/>` (RFC 6120 4.3.2), of which xmppd uses these.
 #[derive(FromXml, Debug, Default, Clone)]
-#[xml(namespace = ns::STREAM, name = "features", discard(text))]
+#[xml(namespace = ns::STREAM, name = "features", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct Features {
     /// STARTTLS is offered.
     #[xml(child(default))]
@@ -193,17 +193,17 @@ pub struct Features {
 
 /// The resource binding feature, whatever is in it.
 #[derive(FromXml, Debug, Clone)]
-#[xml(namespace = ns::BIND, name = "bind", discard(text))]
+#[xml(namespace = ns::BIND, name = "bind", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct Bind;
 
 /// The stream management feature, whatever is in it.
 #[derive(FromXml, Debug, Clone)]
-#[xml(namespace = ns::STREAM_MANAGEMENT, name = "sm", discard(text))]
+#[xml(namespace = ns::STREAM_MANAGEMENT, name = "sm", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct StreamManagement;
 
 /// The STARTTLS feature.
 #[derive(FromXml, Debug, Clone)]
-#[xml(namespace = ns::TLS, name = "starttls", discard(text))]
+#[xml(namespace = ns::TLS, name = "starttls", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct StartTls {
     /// The server takes no stanza without TLS (RFC 6120 5.3.1).
     #[xml(flag)]
@@ -212,7 +212,7 @@ pub struct StartTls {
 
 /// The SASL mechanisms that a server offers.
 #[derive(FromXml, Debug, Clone, Default)]
-#[xml(namespace = ns::SASL, name = "mechanisms", discard(text))]
+#[xml(namespace = ns::SASL, name = "mechanisms", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct Mechanisms {
     /// Their names (RFC 4422).
     #[xml(extract(n = .., name = "mechanism", fields(text(type_ = String))))]
@@ -221,7 +221,7 @@ pub struct Mechanisms {
 
 /// The channel bindings that a server knows (XEP-0440).
 #[derive(FromXml, Debug, Clone, Default)]
-#[xml(namespace = ns::SASL_CHANNEL_BINDING, name = "sasl-channel-binding", discard(text))]
+#[xml(namespace = ns::SASL_CHANNEL_BINDING, name = "sasl-channel-binding", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct ChannelBindings {
     /// Their names, such as `tls-exporter`.
     #[xml(extract(n = .., name = "channel-binding", fields(attribute(name = "type", type_ = String))))]
@@ -230,7 +230,7 @@ pub struct ChannelBindings {
 
 /// `<stream:error/>` (RFC 6120 4.9).
 #[derive(FromXml, Debug, Clone)]
-#[xml(namespace = ns::STREAM, name = "error", discard(text))]
+#[xml(namespace = ns::STREAM, name = "error", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct StreamError {
     /// The condition, and what the server says about it.
     #[xml(child(n = ..))]

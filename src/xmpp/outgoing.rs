@@ -78,6 +78,16 @@ pub enum Stanza {
 }
 
 impl Stanza {
+    /// About how many bytes it takes to keep it.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        match self {
+            Self::Iq(iq) => size_of::<Self>() + text(&iq.id) + text(&iq.to),
+            Self::Presence(_) => size_of::<Self>(),
+        }
+    }
+
     /// Whether it is of type `error`.
     #[must_use]
     pub fn is_error(&self) -> bool {
@@ -200,6 +210,9 @@ pub enum StreamCondition {
     /// An element that is too large (4.9.3.14).
     #[xml(name = "policy-violation")]
     PolicyViolation,
+    /// Comments, processing instructions, DTDs (4.9.3.18).
+    #[xml(name = "restricted-xml")]
+    RestrictedXml,
     /// None of the others (4.9.3.21).
     #[xml(name = "undefined-condition")]
     UndefinedCondition,

@@ -57,24 +57,24 @@ pub enum Known {
     #[xml(transparent)]
     ConnectionRequest(ConnectionRequest),
     /// XEP-0199.
-    #[xml(namespace = ns::PING, name = "ping", discard(text))]
+    #[xml(namespace = ns::PING, name = "ping", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     Ping,
     /// XEP-0030.
-    #[xml(namespace = ns::DISCO_INFO, name = "query", discard(text))]
+    #[xml(namespace = ns::DISCO_INFO, name = "query", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     DiscoInfo {
         /// A node that is asked for; xmppd has none.
         #[xml(attribute(default))]
         node: Option<String>,
     },
     /// The server's answer to a bind request (RFC 6120 7.6.1).
-    #[xml(namespace = ns::BIND, name = "bind", discard(text))]
+    #[xml(namespace = ns::BIND, name = "bind", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     Bind {
         /// The full JID that the server gave.
         #[xml(extract(default, name = "jid", fields(text(type_ = String))))]
         jid: Option<String>,
     },
     /// `<error/>` in an IQ of type error.
-    #[xml(namespace = ns::CLIENT, name = "error", discard(text))]
+    #[xml(namespace = ns::CLIENT, name = "error", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     Error {
         /// `auth`, `cancel`, `continue`, `modify` or `wait`.
         #[xml(attribute(name = "type", default))]
@@ -121,7 +121,7 @@ impl FromEventsBuilder for PayloadBuilder {
 
 /// `<connectionRequest/>` (cwmp-xmppConnReq-1-0.xsd), as far as it can be told from what was sent.
 #[derive(FromXml, Debug)]
-#[xml(namespace = ns::CONNECTION_REQUEST, name = "connectionRequest", discard(text))]
+#[xml(namespace = ns::CONNECTION_REQUEST, name = "connectionRequest", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct ConnectionRequest {
     #[xml(child(n = ..))]
     fields: Fields,

@@ -92,6 +92,11 @@ impl Policy {
         Next::NewRound(wait.max(floor))
     }
 
+    /// There is a list of addresses: what failed before was the lookup, and the first address has all its tries.
+    pub fn resolved(&mut self) {
+        self.tries = 0;
+    }
+
     /// An established stream was lost after `lived`. What follows is a new round, after a first retry wait: a server's
     /// restart must not bring its whole fleet back within one second.
     pub fn lost(&mut self, lived: Duration, floor: Duration, rng: &mut impl Rng) -> Next {

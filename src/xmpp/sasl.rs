@@ -183,7 +183,7 @@ async fn step(stream: &mut XmlStream<Buffered>, exchange: &mut Exchange) -> Resu
     };
     match element {
         Element::Known(Known::SaslChallenge { data }) => {
-            let response = exchange.respond(&decode(&data)?)?;
+            let response = exchange.respond(&decode(&data)?).await?;
             stream.queue(&SaslResponse { data: encode(&response) })?;
             Ok(Step::Challenged)
         }
@@ -210,10 +210,18 @@ fn decode(text: &str) -> Result<Vec<u8>, SaslError> {
     BASE64.decode(text).map_err(|error| SaslError::Protocol(format!("not base64 ({error})")))
 }
 
+type BoxedMechanism = Box<dyn sasl::client::Mechanism + Send>;
+
 /// Our side of one exchange.
 enum Exchange {
     Plain(Vec<u8>),
-    Scram { mechanism: Box<dyn sasl::client::Mechanism>, nonce: String, responded: bool, verified: bool },
+    /// The mechanism is away while its answer is calculated.
+    Scram {
+        mechanism: Option<BoxedMechanism>,
+        nonce: String,
+        responded: bool,
+        verified: bool,
+    },
 }
 
 impl Exchange {
@@ -226,7 +234,7 @@ impl Exchange {
         let password = prepare(password.expose());
         let scram_name = escape(&prepare(username));
         let no_nonce = |_| SaslError::Protocol("no random numbers".to_owned());
-        let mechanism: Box<dyn sasl::client::Mechanism> = match mechanism {
+        let mechanism: BoxedMechanism = match mechanism {
             Mechanism::Plain => {
                 return Ok(Self::Plain([b"\0", prepare(username).as_bytes(), b"\0", password.as_bytes()].concat()));
             }
@@ -237,27 +245,27 @@ impl Exchange {
                 Box::new(Scram::<Sha1>::new(scram_name, password.into_owned(), binding).map_err(no_nonce)?)
             }
         };
-        Ok(Self::Scram { mechanism, nonce: String::new(), responded: false, verified: false })
+        Ok(Self::Scram { mechanism: Some(mechanism), nonce: String::new(), responded: false, verified: false })
     }
 
     fn initial(&mut self) -> Vec<u8> {
         match self {
             Self::Plain(message) => std::mem::take(message),
             Self::Scram { mechanism, nonce, .. } => {
-                let message = mechanism.initial();
+                let message = mechanism.as_mut().map(|mechanism| mechanism.initial()).unwrap_or_default();
                 attribute(&message, 'r').unwrap_or_default().clone_into(nonce);
                 message
             }
         }
     }
 
-    fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>, SaslError> {
+    async fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>, SaslError> {
         let Self::Scram { mechanism, nonce, responded, verified } = self else {
             return Err(SaslError::Protocol("a challenge, which PLAIN has none of".to_owned()));
         };
         if *responded {
             // The server's last message may come as a challenge, with an empty success behind it (RFC 6120 6.3.10).
-            verify(mechanism.as_mut(), challenge)?;
+            verify(mechanism, challenge)?;
             *verified = true;
             return Ok(Vec::new());
         }
@@ -266,24 +274,47 @@ impl Exchange {
         if nonce.is_empty() || !server_nonce.starts_with(nonce.as_str()) || server_nonce == nonce {
             return Err(SaslError::Impostor("its nonce does not continue ours"));
         }
+        // RFC 5802 5.1: an extension that must be understood, and is not.
+        if attribute(challenge, 'm').is_some() {
+            return Err(SaslError::Protocol("a mandatory extension of SCRAM".to_owned()));
+        }
         let iterations = attribute(challenge, 'i').and_then(|text| text.parse::<u32>().ok());
         match iterations {
             Some(1..=MAX_ITERATIONS) => {}
             _ => return Err(SaslError::Protocol(format!("an iteration count outside 1..{MAX_ITERATIONS}"))),
         }
         *responded = true;
-        mechanism.response(challenge).map_err(|error| SaslError::Protocol(error.to_string()))
+        derive(mechanism, challenge.to_vec()).await
     }
 
     fn finish(&mut self, data: &[u8]) -> Result<(), SaslError> {
         match self {
             Self::Plain(_) | Self::Scram { verified: true, .. } => Ok(()),
-            Self::Scram { mechanism, .. } => verify(mechanism.as_mut(), data),
+            Self::Scram { mechanism, .. } => verify(mechanism, data),
         }
     }
 }
 
-fn verify(mechanism: &mut dyn sasl::client::Mechanism, data: &[u8]) -> Result<(), SaslError> {
+/// The answer to the server's first message. PBKDF2 may keep a small CPU busy for a second: not on the one thread that all
+/// connections share.
+async fn derive(mechanism: &mut Option<BoxedMechanism>, challenge: Vec<u8>) -> Result<Vec<u8>, SaslError> {
+    let mut taken = mechanism.take().ok_or_else(lost)?;
+    let derived = tokio::task::spawn_blocking(move || {
+        let response = taken.response(&challenge);
+        (taken, response)
+    });
+    let (taken, response) = derived.await.map_err(|error| SaslError::Protocol(error.to_string()))?;
+    *mechanism = Some(taken);
+    response.map_err(|error| SaslError::Protocol(error.to_string()))
+}
+
+/// The mechanism went with a calculation that was given up.
+fn lost() -> SaslError {
+    SaslError::Protocol("a second message while the first is being answered".to_owned())
+}
+
+fn verify(mechanism: &mut Option<BoxedMechanism>, data: &[u8]) -> Result<(), SaslError> {
+    let mechanism = mechanism.as_mut().ok_or_else(lost)?;
     mechanism.success(data).map_err(|_| SaslError::Impostor("its signature is missing or wrong"))
 }
 
@@ -358,33 +389,41 @@ mod tests {
         assert!(message.starts_with("n,,n=a=2Cb=3Dc,r="), "{message}");
     }
 
-    #[test]
-    fn a_nonce_that_is_not_ours_is_an_impostors() {
+    #[tokio::test]
+    async fn a_nonce_that_is_not_ours_is_an_impostors() {
         let mut exchange = scram("u");
         exchange.initial();
         let challenge = b"r=somebodyelses,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
-        assert!(matches!(exchange.respond(challenge), Err(SaslError::Impostor(_))));
+        assert!(matches!(exchange.respond(challenge).await, Err(SaslError::Impostor(_))));
     }
 
-    fn challenge(exchange: &mut Exchange, iterations: &str) -> Result<Vec<u8>, SaslError> {
+    async fn challenge(exchange: &mut Exchange, iterations: &str) -> Result<Vec<u8>, SaslError> {
         let message = exchange.initial();
         let nonce = attribute(&message, 'r').unwrap().to_owned();
-        exchange.respond(format!("r={nonce}more,s=W22ZaJ0SNY7soEsUEjb6gQ==,i={iterations}").as_bytes())
+        exchange.respond(format!("r={nonce}more,s=W22ZaJ0SNY7soEsUEjb6gQ==,i={iterations}").as_bytes()).await
     }
 
-    #[test]
-    fn iteration_counts_are_bounded() {
+    #[tokio::test]
+    async fn a_mandatory_extension_is_not_ignored() {
+        assert!(matches!(challenge(&mut scram("u"), "10,m=x").await, Err(SaslError::Protocol(_))));
+    }
+
+    #[tokio::test]
+    async fn iteration_counts_are_bounded() {
         for iterations in ["0", "-1", "500001", "4294967296", "x"] {
-            assert!(matches!(challenge(&mut scram("u"), iterations), Err(SaslError::Protocol(_))), "{iterations}");
+            assert!(
+                matches!(challenge(&mut scram("u"), iterations).await, Err(SaslError::Protocol(_))),
+                "{iterations}"
+            );
         }
-        assert!(challenge(&mut scram("u"), "1").is_ok());
+        assert!(challenge(&mut scram("u"), "1").await.is_ok());
     }
 
-    #[test]
-    fn a_wrong_or_missing_signature_is_an_impostors() {
+    #[tokio::test]
+    async fn a_wrong_or_missing_signature_is_an_impostors() {
         for last in ["v=rmF9pqV8S7suAoZWja4dJRkFsKQ=", "", "e=other-error"] {
             let mut exchange = scram("u");
-            challenge(&mut exchange, "10").unwrap();
+            challenge(&mut exchange, "10").await.unwrap();
             assert!(matches!(exchange.finish(last.as_bytes()), Err(SaslError::Impostor(_))), "{last}");
         }
         let mut early = scram("u");
@@ -392,12 +431,12 @@ mod tests {
         assert!(matches!(early.finish(b"v=AA=="), Err(SaslError::Impostor(_))), "success without a challenge");
     }
 
-    #[test]
-    fn plain_is_rfc_4616() {
+    #[tokio::test]
+    async fn plain_is_rfc_4616() {
         let password = Password::from("p\u{e9}".to_owned());
         let mut exchange = Exchange::new(Mechanism::Plain, ChannelBinding::None, "u", &password).unwrap();
         assert_eq!(exchange.initial(), "\0u\0p\u{e9}".as_bytes());
-        assert!(exchange.respond(b"x").is_err());
+        assert!(exchange.respond(b"x").await.is_err());
     }
 
     #[test]

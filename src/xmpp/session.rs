@@ -12,7 +12,7 @@ use super::incoming::{Element, Known, Said};
 use super::outgoing::{
     Acknowledgement, AcknowledgementRequest, Enable, Stanza, StreamCondition, StreamError as OutStreamError,
 };
-use super::stream_management::{CountError, Management};
+use super::stream_management::{Management, TooHigh};
 use super::transport::Buffered;
 use super::xml_stream::{Received, StreamFault, XmlStream};
 
@@ -30,7 +30,7 @@ pub enum Out {
     /// A sign of life is wanted, by stream management.
     AskAcknowledgement,
     /// The server's counts make no sense: leave.
-    Abort(CountError),
+    Abort(TooHigh),
     /// Close the stream in good order.
     Close,
 }
@@ -61,7 +61,7 @@ pub enum End {
     Fault(#[from] StreamFault),
     /// The server's acknowledgements make no sense.
     #[error(transparent)]
-    Count(#[from] CountError),
+    Count(#[from] TooHigh),
 }
 
 impl End {
@@ -124,7 +124,8 @@ impl Wire {
         loop {
             tokio::select! {
                 biased;
-                out = self.outgoing.recv() => match out {
+                // What waits here costs less than what is queued as bytes.
+                out = self.outgoing.recv(), if self.stream.has_room() => match out {
                     Some(Out::Stanza(stanza)) => self.stream.queue(&stanza)?,
                     Some(Out::AskAcknowledgement) => self.stream.queue(&AcknowledgementRequest)?,
                     Some(Out::Abort(error)) => return Err(error.into()),
@@ -212,6 +213,7 @@ impl Wire {
         let condition = match end {
             End::Fault(StreamFault::TooLarge) => StreamCondition::PolicyViolation,
             End::Fault(StreamFault::NotXml(_)) => StreamCondition::NotWellFormed,
+            End::Fault(StreamFault::Restricted) => StreamCondition::RestrictedXml,
             End::Count(_) => StreamCondition::UndefinedCondition,
             _ => return,
         };

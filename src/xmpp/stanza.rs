@@ -69,6 +69,13 @@ impl ReplyTo {
         Self { id: iq.id.clone(), from: iq.from.clone() }
     }
 
+    /// About how many bytes it takes to keep it.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        size_of::<Self>() + text(&self.id) + text(&self.from)
+    }
+
     fn iq(&self, type_: &'static str, payload: Vec<OutPayload>) -> OutIq {
         OutIq { type_, id: self.id.clone(), to: self.from.clone(), payload }
     }

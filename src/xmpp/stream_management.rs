@@ -5,23 +5,18 @@ use std::collections::VecDeque;
 
 use super::outgoing::Stanza;
 
-/// The most stanzas of ours that may wait for their acknowledgement. A server that stops acknowledging must not make us
-/// keep everything.
+/// The most stanzas of ours that may wait for their acknowledgement, and their bytes. Whoever asks faster than the server
+/// acknowledges must not make us keep everything, nor cost us the stream: over it, the stream can no longer be resumed.
 const MAX_UNACKNOWLEDGED: usize = 2000;
+const MAX_UNACKNOWLEDGED_BYTES: usize = 512 * 1024;
 
 /// So many stanzas of ours without acknowledgement, and one is asked for.
 const ASK_AFTER: usize = 8;
 
-/// The server broke the rules of acknowledgement.
+/// The server acknowledged more than was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CountError {
-    /// It acknowledged more than was sent.
-    #[error("the server acknowledges stanzas that were not sent")]
-    TooHigh,
-    /// It acknowledges nothing.
-    #[error("the server acknowledges nothing of what is sent to it")]
-    NoneAtAll,
-}
+#[error("the server acknowledges stanzas that were not sent")]
+pub struct TooHigh;
 
 /// What is said to resume a stream (XEP-0198 5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +39,8 @@ pub struct Management {
     received: u32,
     acknowledged: u32,
     unacknowledged: VecDeque<Stanza>,
+    /// Of those.
+    bytes: usize,
     asked: bool,
 }
 
@@ -90,32 +87,42 @@ impl Management {
     }
 
     /// A stanza is sent, or is to be sent once the stream is resumed. True if an acknowledgement is to be asked for.
-    ///
-    /// # Errors
-    /// [`CountError::NoneAtAll`] when too many are not acknowledged.
-    pub fn sent(&mut self, stanza: Stanza) -> Result<bool, CountError> {
+    pub fn sent(&mut self, stanza: Stanza) -> bool {
         if !self.counting_sent {
-            return Ok(false);
+            return false;
         }
-        if self.unacknowledged.len() >= MAX_UNACKNOWLEDGED {
-            return Err(CountError::NoneAtAll);
-        }
+        self.bytes += stanza.weight();
         self.unacknowledged.push_back(stanza);
+        if self.unacknowledged.len() > MAX_UNACKNOWLEDGED || self.bytes > MAX_UNACKNOWLEDGED_BYTES {
+            self.give_resumption_up();
+            return false;
+        }
         let ask = self.counting_received && !self.asked && self.unacknowledged.len() >= ASK_AFTER;
         self.asked |= ask;
-        Ok(ask)
+        ask
+    }
+
+    /// What was received goes on being acknowledged; what is sent is no longer kept.
+    fn give_resumption_up(&mut self) {
+        self.counting_sent = false;
+        self.identifier = None;
+        self.unacknowledged = VecDeque::new();
+        self.bytes = 0;
     }
 
     /// The server says how many of our stanzas it has handled, modulo 2^32.
     ///
     /// # Errors
-    /// [`CountError::TooHigh`].
-    pub fn acknowledged(&mut self, h: u32) -> Result<(), CountError> {
+    /// [`TooHigh`].
+    pub fn acknowledged(&mut self, h: u32) -> Result<(), TooHigh> {
+        if !self.counting_sent {
+            return Ok(());
+        }
         let more = usize::try_from(h.wrapping_sub(self.acknowledged)).unwrap_or(usize::MAX);
         if more > self.unacknowledged.len() {
-            return Err(CountError::TooHigh);
+            return Err(TooHigh);
         }
-        self.unacknowledged.drain(..more);
+        self.bytes -= self.unacknowledged.drain(..more).map(|stanza| stanza.weight()).sum::<usize>();
         self.acknowledged = h;
         self.asked = false;
         Ok(())
@@ -124,8 +131,8 @@ impl Management {
     /// The stream is resumed and the server has handled `h` of our stanzas: those that have to be sent again, in order.
     ///
     /// # Errors
-    /// [`CountError::TooHigh`].
-    pub fn resumed(&mut self, h: u32) -> Result<Vec<Stanza>, CountError> {
+    /// [`TooHigh`].
+    pub fn resumed(&mut self, h: u32) -> Result<Vec<Stanza>, TooHigh> {
         self.acknowledged(h)?;
         Ok(self.unacknowledged.iter().cloned().collect())
     }
@@ -151,10 +158,10 @@ mod tests {
     #[test]
     fn what_comes_counts_from_enabled_and_what_goes_from_enable() {
         let mut management = Management::default();
-        management.sent(stanza(0)).unwrap();
+        management.sent(stanza(0));
         management.received();
         management.enable();
-        management.sent(stanza(1)).unwrap();
+        management.sent(stanza(1));
         management.received();
         assert_eq!(management.resumption(), None);
         management.enabled(Some("some-id".to_owned()));
@@ -167,7 +174,7 @@ mod tests {
     fn only_what_was_not_handled_is_sent_again() {
         let mut management = on();
         for n in 0..5 {
-            management.sent(stanza(n)).unwrap();
+            management.sent(stanza(n));
         }
         management.acknowledged(2).unwrap();
         assert_eq!(management.resumed(4).unwrap(), [stanza(4)]);
@@ -179,10 +186,10 @@ mod tests {
     #[test]
     fn acknowledging_what_was_not_sent_is_an_error() {
         let mut management = on();
-        management.sent(stanza(0)).unwrap();
-        assert_eq!(management.acknowledged(2), Err(CountError::TooHigh));
-        assert_eq!(management.acknowledged(u32::MAX), Err(CountError::TooHigh));
-        assert_eq!(management.resumed(2), Err(CountError::TooHigh));
+        management.sent(stanza(0));
+        assert_eq!(management.acknowledged(2), Err(TooHigh));
+        assert_eq!(management.acknowledged(u32::MAX), Err(TooHigh));
+        assert_eq!(management.resumed(2), Err(TooHigh));
     }
 
     #[test]
@@ -192,8 +199,8 @@ mod tests {
         management.acknowledged = u32::MAX;
         management.received();
         assert_eq!(management.handled(), 0);
-        management.sent(stanza(0)).unwrap();
-        management.sent(stanza(1)).unwrap();
+        management.sent(stanza(0));
+        management.sent(stanza(1));
         management.acknowledged(0).unwrap();
         assert_eq!(management.resumed(0).unwrap(), [stanza(1)]);
     }
@@ -201,20 +208,41 @@ mod tests {
     #[test]
     fn an_acknowledgement_is_asked_for_once_until_it_comes() {
         let mut management = on();
-        let asked: Vec<bool> = (0..20).map(|n| management.sent(stanza(n)).unwrap()).collect();
+        let asked: Vec<bool> = (0..20).map(|n| management.sent(stanza(n))).collect();
         assert_eq!(asked.iter().filter(|&&asked| asked).count(), 1);
         assert!(asked[ASK_AFTER - 1]);
         management.acknowledged(10).unwrap();
-        assert!(management.sent(stanza(20)).unwrap());
+        assert!(management.sent(stanza(20)));
     }
 
     #[test]
-    fn what_is_kept_is_bounded() {
+    fn too_many_that_are_not_acknowledged_cost_the_resumption_and_not_the_stream() {
         let mut management = on();
         for n in 0..2000 {
-            management.sent(stanza(n)).unwrap();
+            management.sent(stanza(n));
         }
-        assert_eq!(management.sent(stanza(2000)), Err(CountError::NoneAtAll));
+        assert!(management.resumption().is_some());
+        management.sent(stanza(2000));
+        assert_eq!(management.resumption(), None);
+        assert_eq!(management.unacknowledged.len(), 0);
+        management.acknowledged(1500).unwrap();
+        management.received();
+        assert_eq!(management.handled(), 1, "what comes is still counted");
+    }
+
+    #[test]
+    fn so_do_a_few_that_are_large() {
+        let large = |length: usize| {
+            let reply_to = ReplyTo { id: Some("x".repeat(length)), from: None };
+            Stanza::Iq(reply_to.result())
+        };
+        let mut management = on();
+        management.sent(large(400 * 1024));
+        management.acknowledged(1).unwrap();
+        management.sent(large(400 * 1024));
+        assert!(management.resumption().is_some(), "what was acknowledged no longer counts");
+        management.sent(large(200 * 1024));
+        assert_eq!(management.resumption(), None);
     }
 
     #[test]

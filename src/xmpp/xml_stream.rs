@@ -70,6 +70,9 @@ pub enum StreamFault {
     /// What came is not XML as RFC 6120 11 allows it.
     #[error("the server sent something that is not XML ({0})")]
     NotXml(String),
+    /// What came is XML that RFC 6120 11.1 forbids.
+    #[error("the server sent a comment, a processing instruction or a DTD, which XMPP forbids")]
+    Restricted,
     /// What came is XML but not a stream.
     #[error("the server does not speak XMPP (its stream begins with <{0}/>)")]
     NotXmpp(String),
@@ -179,11 +182,16 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
         self.writer.encode_into_bytes(item, &mut self.queued).map_err(unwritable)
     }
 
+    /// Whether more may be queued without hurry.
+    pub fn has_room(&self) -> bool {
+        self.queued.len() < MAX_QUEUED / 2
+    }
+
     /// Queues one element. It is written by the next call of [`next`](Self::next) or [`flush`](Self::flush).
     ///
     /// # Errors
     /// [`StreamFault::NotRead`] when too much is queued. An element that XML cannot hold is an error too, and leaves
-    /// nothing behind in the queue.
+    /// nothing behind in the queue; but the stream is of no more use, because its writer stopped inside the element.
     pub fn queue(&mut self, element: &impl AsXml) -> Result<(), StreamFault> {
         if self.queued.len() > MAX_QUEUED {
             return Err(StreamFault::NotRead);
@@ -361,7 +369,11 @@ fn broken(error: io::Error) -> StreamFault {
 }
 
 fn not_xml(error: &rxml::Error) -> StreamFault {
-    StreamFault::NotXml(error.to_string())
+    match error {
+        // Nothing is too long for the parser that is not too long for us before.
+        rxml::Error::RestrictedXml(_) => StreamFault::Restricted,
+        _ => StreamFault::NotXml(error.to_string()),
+    }
 }
 
 fn unwritable(error: impl std::fmt::Display) -> StreamFault {

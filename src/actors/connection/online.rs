@@ -23,8 +23,10 @@ use crate::xmpp::session::{End, Out, SharedManagement, events};
 use crate::xmpp::stanza::{Meaning, ReplyTo, meaning};
 use crate::xmpp::xml_stream::StreamFault;
 
-/// Requests whose outcome is awaited, on one connection. Over it they are refused at once: each takes memory.
+/// Requests whose outcome is awaited, on one connection, and the bytes of their addresses. Over it they are refused at
+/// once: each takes memory.
 const MAX_PENDING: usize = 1000;
+const MAX_PENDING_BYTES: usize = 1024 * 1024;
 
 /// The stream's own part of the connection's state.
 pub(super) struct Online {
@@ -83,6 +85,8 @@ pub(super) struct Identity {
     serial: u64,
     /// Requests whose outcome is awaited.
     pending: usize,
+    /// What it takes to keep them.
+    pending_bytes: usize,
 }
 
 impl Identity {
@@ -92,7 +96,7 @@ impl Identity {
         if managed {
             management.borrow_mut().enable();
         }
-        Self { jid, management, serial, pending: 0 }
+        Self { jid, management, serial, pending: 0, pending_bytes: 0 }
     }
 
     /// Whether the server could resume the stream.
@@ -111,13 +115,11 @@ impl Connection {
     fn transmit(&self, stanza: Stanza) {
         let Some(identity) = &self.identity else { return };
         let error = stanza.is_error();
-        let counted = identity.management.borrow_mut().sent(stanza.clone());
+        let ask = identity.management.borrow_mut().sent(stanza.clone());
         if let State::Online(online) = &self.state {
             online.send(Out::Stanza(stanza));
-            match counted {
-                Ok(true) => _ = online.send(Out::AskAcknowledgement),
-                Ok(false) => {}
-                Err(error) => _ = online.send(Out::Abort(error)),
+            if ask {
+                online.send(Out::AskAcknowledgement);
             }
         }
         self.around.board.update(self.id(), |report| {
@@ -203,12 +205,14 @@ impl Connection {
     ) {
         let (id, alias) = (self.id(), self.settings.alias.clone());
         let Some(identity) = &mut self.identity else { return };
-        if identity.pending >= MAX_PENDING {
-            notice!("connection {id} ({alias}): more than {MAX_PENDING} requests at once; refused");
+        let bytes = reply_to.weight();
+        if identity.pending >= MAX_PENDING || identity.pending_bytes + bytes > MAX_PENDING_BYTES {
+            notice!("connection {id} ({alias}): too many connection requests at once; refused");
             self.around.board.update(id, |report| report.stats.count(Refusal::Limit));
             return self.answer(reply_to.service_unavailable());
         }
         identity.pending += 1;
+        identity.pending_bytes += bytes;
         let serial = identity.serial;
         let account = identity.jid.to_bare();
         let request = Request { connection: id, account, from: reply_to.from.clone(), credentials };
@@ -217,6 +221,7 @@ impl Connection {
             // The answer belongs to the bound resource that got the request.
             if let Some(identity) = connection.identity.as_mut().filter(|identity| identity.serial == serial) {
                 identity.pending -= 1;
+                identity.pending_bytes -= bytes;
                 // Without a router nobody can say yes.
                 connection.conclude(outcome.ok().as_ref(), &reply_to);
             }
