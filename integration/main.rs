@@ -12,3 +12,4 @@
 mod acs;
 mod harness;
 mod harness_itself;
+mod login;

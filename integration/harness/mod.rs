@@ -5,11 +5,18 @@
 #![allow(dead_code, unused_imports, reason = "a test may need less than the harness can do")]
 
 pub mod ca;
+pub mod control;
 pub mod daemon;
+pub mod dns;
+pub mod ejabberd;
+pub mod gate;
 pub mod log;
 pub mod ports;
 pub mod process;
 pub mod prosody;
+pub mod scram;
+pub mod script;
+pub mod server;
 pub mod sessions;
 pub mod ubus;
 pub mod uci;
@@ -17,8 +24,16 @@ pub mod wait;
 pub mod wire;
 
 pub use ca::{Ca, Validity};
+pub use control::Status;
 pub use daemon::{Daemon, Setup};
+pub use dns::{Dns, Record};
+pub use ejabberd::Ejabberd;
+pub use gate::Gate;
 pub use prosody::{Options, Prosody};
+pub use scram::Honesty;
+pub use script::{Peer, Script};
+pub(crate) use server::on_each_server;
+pub use server::{Endpoint, Entries, Server, Wanted};
 pub use sessions::{End, Kind, Session};
 pub use uci::{Section, UciFile};
 pub use wait::{LIMIT, until};

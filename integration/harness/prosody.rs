@@ -11,8 +11,9 @@ use tempfile::TempDir;
 use xmppd::connreq::tls::Trust;
 use xmppd::connreq::{Account, Requester};
 
-use super::ca::{Ca, Validity};
+use super::ca::{Ca, Validity, ascii};
 use super::process::{self, Process};
+use super::server::{Endpoint, Entries, Server, Wanted};
 use super::sessions::{self, End, Event, Kind, Session};
 use super::wait::{LIMIT, until};
 use super::{ports, wire::Wire};
@@ -27,6 +28,8 @@ pub struct Options {
     pub smacks: bool,
     /// No stream without STARTTLS.
     pub require_tls: bool,
+    /// No TLS 1.3.
+    pub tls12_only: bool,
     /// When the hosts' certificates are valid.
     pub validity: Validity,
     /// Further lines of Lua for the global section.
@@ -35,7 +38,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { smacks: false, require_tls: true, validity: Validity::Now, lua: String::new() }
+        Self { smacks: false, require_tls: true, tls12_only: false, validity: Validity::Now, lua: String::new() }
     }
 }
 
@@ -237,6 +240,81 @@ impl Prosody {
     }
 }
 
+impl Endpoint for Prosody {
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn ca_pem(&self) -> PathBuf {
+        self.ca.pem()
+    }
+}
+
+impl Server for Prosody {
+    async fn launch(hosts: &[&str], wanted: Wanted) -> Self {
+        let disabled: Vec<String> = wanted.disabled_mechanisms.iter().map(|name| format!("{name:?}")).collect();
+        let options = Options {
+            smacks: wanted.smacks,
+            require_tls: wanted.require_tls,
+            tls12_only: wanted.tls12_only,
+            lua: format!("disable_sasl_mechanisms = {{ {} }}", disabled.join("; ")),
+            ..Options::default()
+        };
+        Self::start_with(hosts, options).await
+    }
+
+    fn acknowledgement_requests(&self) -> usize {
+        self.log().lines().filter(|line| line.contains("Received ack request")).count()
+    }
+
+    fn hibernates(&self, full_jid: &str) -> bool {
+        self.sessions().get(full_jid).is_some_and(|session| session.hibernating)
+    }
+
+    fn direct_tls_port(&self) -> u16 {
+        self.direct_tls_port
+    }
+
+    fn ca(&self) -> &Ca {
+        &self.ca
+    }
+
+    fn add_account(&self, bare_jid: &str, password: &str) {
+        self.account_with(bare_jid, password);
+    }
+
+    fn client_port(&self, full_jid: &str) -> Option<u16> {
+        self.sessions().remove(full_jid).filter(|session| !session.hibernating).map(|session| session.port)
+    }
+
+    fn entries(&self, full_jid: &str) -> Entries {
+        let events = self.events();
+        let run = events.iter().rposition(|event| event.kind == Kind::Started).unwrap_or(0);
+        let count = |kind: &Kind| events[run..].iter().filter(|e| e.jid == full_jid && e.kind == *kind).count();
+        Entries { bound: count(&Kind::Bind), resumed: count(&Kind::Resume) }
+    }
+
+    fn freeze(&mut self) {
+        Self::freeze(self);
+    }
+
+    fn thaw(&mut self) {
+        Self::thaw(self);
+    }
+
+    async fn kill(&mut self) {
+        Self::kill(self).await;
+    }
+
+    async fn stop(&mut self) -> ExitStatus {
+        Self::stop(self).await
+    }
+
+    async fn start_again(&mut self) {
+        Self::start_again(self).await;
+    }
+}
+
 impl Drop for Prosody {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -299,8 +377,10 @@ authentication = "internal_plain"
     for host in hosts {
         let _ = writeln!(
             text,
-            "VirtualHost \"{host}\"\n  ssl = {{ certificate = \"{dir}/{host}.crt\"; key = \"{dir}/{host}.key\" }}",
-            dir = directory.display()
+            "VirtualHost \"{host}\"\n  ssl = {{ certificate = \"{dir}/{file}.crt\"; key = \"{dir}/{file}.key\"{tls} }}",
+            dir = directory.display(),
+            file = ascii(host),
+            tls = if options.tls12_only { "; protocol = \"tlsv1_2\"" } else { "" },
         );
     }
     text
