@@ -10,6 +10,7 @@
 )]
 
 mod acs;
+mod dns;
 mod harness;
 mod harness_itself;
 mod login;
