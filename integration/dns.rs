@@ -7,12 +7,12 @@ mod order;
 use std::path::Path;
 
 use crate::harness::prosody::PASSWORD;
-use crate::harness::{Daemon, LIMIT, Prosody, Section, Server, Setup};
+use crate::harness::{Daemon, LIMIT, Section, Server, Setup};
 
 const CPE: &str = "cpe@a.test/wan";
 
 /// A connection that asks DNS, tries each address once and waits for less than a second.
-fn by_dns(full_jid: &str, server: &Prosody) -> Section {
+fn by_dns(full_jid: &str, server: &impl Server) -> Section {
     server.add_account(full_jid.split('/').next().unwrap(), PASSWORD);
     Section::connection(1, full_jid, server).option("serveralgorithm", "DNS-SRV").option("attempt", 1)
 }

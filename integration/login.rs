@@ -8,6 +8,17 @@ mod refusals;
 use crate::harness::prosody::PASSWORD;
 use crate::harness::{Daemon, LIMIT, Section, Server};
 
+/// Without these there is PLAIN alone.
+const ALL_SCRAM: &[&str] = &[
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-1-PLUS",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-256-PLUS",
+    "SCRAM-SHA-512",
+    "SCRAM-SHA-512-PLUS",
+    "DIGEST-MD5",
+];
+
 /// A daemon with one connection, of this full JID and with these further options, to this server.
 fn daemon(server: &impl Server, full_jid: &str, options: &[(&str, &str)]) -> Daemon {
     let section = options

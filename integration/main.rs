@@ -14,3 +14,4 @@ mod dns;
 mod harness;
 mod harness_itself;
 mod login;
+mod resumption;

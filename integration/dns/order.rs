@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{CPE, by_dns, daemon, failed_at, online_at};
 use crate::harness::dns::own_address;
-use crate::harness::{Dns, Gate, LIMIT, Prosody, Record, Section, Server, Status, ports};
+use crate::harness::{Dns, Gate, LIMIT, Prosody, Record, Section, Server, Status, Wanted, on_each_server, ports};
 
 #[tokio::test]
 async fn priorities_come_in_their_order_and_one_priority_is_mixed() {
@@ -34,21 +34,18 @@ async fn priorities_come_in_their_order_and_one_priority_is_mixed() {
     assert_eq!(failed.len(), 4, "{failed:?}");
 }
 
-#[tokio::test]
-async fn direct_tls_is_used_where_it_comes_first_and_tls_is_wanted() {
-    let prosody = Prosody::start_with(
-        &["a.test"],
-        crate::harness::Options { require_tls: false, ..crate::harness::Options::default() },
-    )
-    .await;
+on_each_server!(direct_tls_is_used_where_it_comes_first_and_tls_is_wanted);
+
+async fn direct_tls_is_used_where_it_comes_first_and_tls_is_wanted<S: Server>() {
+    let server = S::launch(&["a.test"], Wanted { require_tls: false, ..Wanted::default() }).await;
     let dns = Dns::start(&[
-        Record::direct_tls("a.test", "xmpp.a.test", prosody.direct_tls_port(), 1, 0),
-        Record::starttls("a.test", "xmpp.a.test", prosody.port(), 2, 0),
+        Record::direct_tls("a.test", "xmpp.a.test", server.direct_tls_port(), 1, 0),
+        Record::starttls("a.test", "xmpp.a.test", server.port(), 2, 0),
         Record::host("xmpp.a.test", &["127.0.0.1"]),
     ])
     .await;
-    for (usetls, port) in [(1, prosody.direct_tls_port()), (0, prosody.port())] {
-        let connection = by_dns(CPE, &prosody).option("usetls", usetls);
+    for (usetls, port) in [(1, server.direct_tls_port()), (0, server.port())] {
+        let connection = by_dns(CPE, &server).option("usetls", usetls);
         let daemon = daemon(&connection, &[], &dns.resolv_conf_file());
         assert!(online_at(&daemon).await.starts_with(&format!("xmpp.a.test. (127.0.0.1:{port})")));
         let status = daemon.wait_status(1, "Enabled", |status| status.word() == "Enabled").await;

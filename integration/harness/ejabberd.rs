@@ -3,10 +3,14 @@
 //! It runs as an Erlang node without a name: no epmd, no cookie, nothing that another test's server could meet. What is
 //! asked of it while it runs is asked by `mod_http_api` on loopback.
 
-use std::fmt::Write as _;
-use std::io::{Read, Write};
+mod configuration;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::DirEntry;
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -20,8 +24,6 @@ use super::process::{self, Process};
 use super::server::{Endpoint, Entries, Server, Wanted};
 use super::wait::{LIMIT, until};
 
-/// Where Debian puts Erlang's applications that are not Erlang's own.
-const LIBRARIES: &str = "/usr/lib/x86_64-linux-gnu";
 /// An Erlang node takes longer to start than a Lua program.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
@@ -33,7 +35,7 @@ pub struct Options {
     /// No stream without STARTTLS.
     pub require_tls: bool,
     /// OpenSSL's words for what TLS is not to do, such as `no_tlsv1_3`.
-    pub tls_options: Vec<&'static str>,
+    pub without_tls: Vec<&'static str>,
     /// SASL mechanisms that are not offered.
     pub disabled_mechanisms: Vec<&'static str>,
     /// Passwords are kept as SCRAM hashes of this kind (`sha`, `sha256`, `sha512`); none = as they are.
@@ -47,7 +49,7 @@ impl Default for Options {
         Self {
             smacks: false,
             require_tls: true,
-            tls_options: Vec::new(),
+            without_tls: Vec::new(),
             disabled_mechanisms: Vec::new(),
             scram: None,
             yaml: String::new(),
@@ -63,6 +65,10 @@ pub struct Ejabberd {
     process: Option<Process>,
     /// The length of the log when it was started last.
     log_before: usize,
+    /// Bare JIDs and passwords.
+    accounts: RefCell<BTreeMap<String, String>>,
+    /// Passwords are kept as hashes.
+    hashed: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -88,10 +94,20 @@ impl Ejabberd {
         let certificate = ca.server_cert(directory.path(), hosts, Validity::Now);
         let both = [&certificate.certificate, &certificate.key].map(|file| std::fs::read_to_string(file).unwrap());
         std::fs::write(directory.path().join("certificate.pem"), both.concat()).unwrap();
-        let mut ejabberd = Self { directory, ca, ports: Ports::default(), process: None, log_before: 0 };
+        let hashed = options.scram.is_some();
+        let mut ejabberd = Self {
+            directory,
+            ca,
+            ports: Ports::default(),
+            process: None,
+            log_before: 0,
+            accounts: RefCell::default(),
+            hashed,
+        };
         for _ in 0..5 {
             ejabberd.ports = Ports { starttls: ports::free(), direct_tls: ports::free(), api: ports::free() };
-            let text = configuration(ejabberd.directory.path(), &ejabberd.ca.pem(), hosts, &options, ejabberd.ports);
+            let text =
+                configuration::text(ejabberd.directory.path(), &ejabberd.ca.pem(), hosts, &options, ejabberd.ports);
             std::fs::write(ejabberd.file("ejabberd.yml"), text).unwrap();
             if ejabberd.try_start().await {
                 return ejabberd;
@@ -107,13 +123,15 @@ impl Ejabberd {
         let mut command = process::command("erl");
         command
             // One scheduler that does not spin while it waits: many of these share a machine.
-            .args(["-noinput", "+S", "1:1", "+sbwt", "none", "-mnesia", "dir"])
+            .args(["-noinput", "+S", "1:1", "+sbwt", "none"])
+            // What is written goes to the disk at once.
+            .args(["-mnesia", "dump_log_write_threshold", "1", "-mnesia", "dir"])
             .arg(format!("{:?}", self.file("spool").display().to_string()))
             .args(["-s", "ejabberd"])
             .env("EJABBERD_CONFIG_PATH", self.file("ejabberd.yml"))
             .env("EJABBERD_LOG_PATH", self.file("ejabberd.log"))
             .env("ERL_INETRC", self.file("inetrc"))
-            .env("ERL_LIBS", LIBRARIES)
+            .env("ERL_LIBS", libraries())
             .env("ERL_CRASH_DUMP_BYTES", "0")
             .env("HOME", self.directory.path())
             .current_dir(self.directory.path())
@@ -157,6 +175,24 @@ impl Ejabberd {
         serde_json::from_str(body).map_err(|error| format!("{error}: {body}"))
     }
 
+    /// Whether all accounts are in the files of the database, as Erlang writes terms:
+    /// `{passwd, {User, Host}, Password}`, with each binary as `m`, its length, its bytes.
+    fn accounts_are_written(&self) -> bool {
+        let files = ["passwd.DCD", "passwd.DCL", "passwd.DAT", "LATEST.LOG"];
+        let data: Vec<u8> =
+            files.iter().flat_map(|file| std::fs::read(self.file("spool").join(file)).unwrap_or_default()).collect();
+        let accounts = self.accounts.borrow();
+        accounts.iter().all(|(bare_jid, password)| {
+            let (user, host, _) = parts(bare_jid);
+            let binary = |text: &str| {
+                let length = u32::try_from(text.len()).unwrap().to_be_bytes();
+                [b"m", length.as_slice(), text.as_bytes()].concat()
+            };
+            let record = [binary(user), binary(host), if self.hashed { Vec::new() } else { binary(password) }].concat();
+            data.windows(record.len()).any(|window| window == record)
+        })
+    }
+
     /// The server's own log, at level debug.
     pub fn log(&self) -> String {
         let bytes = std::fs::read(self.file("ejabberd.log")).unwrap_or_default();
@@ -191,7 +227,7 @@ impl Server for Ejabberd {
         let options = Options {
             smacks: wanted.smacks,
             require_tls: wanted.require_tls,
-            tls_options: if wanted.tls12_only { vec!["no_tlsv1_3"] } else { Vec::new() },
+            without_tls: if wanted.tls12_only { vec!["no_tlsv1_3"] } else { Vec::new() },
             disabled_mechanisms: wanted.disabled_mechanisms.to_vec(),
             ..Options::default()
         };
@@ -223,6 +259,7 @@ impl Server for Ejabberd {
             let change = json!({"user": user, "host": host, "newpass": password});
             self.ask("change_password", &change).unwrap_or_else(|error| panic!("{bare_jid}: {error}"));
         }
+        self.accounts.borrow_mut().insert(bare_jid.to_owned(), password.to_owned());
     }
 
     fn client_port(&self, full_jid: &str) -> Option<u16> {
@@ -248,7 +285,9 @@ impl Server for Ejabberd {
         self.running().signal(Signal::CONT);
     }
 
+    /// Not before the accounts are on the disk, where a server that is not killed within a second has them.
     async fn kill(&mut self) {
+        until("the accounts on the disk", LIMIT, || self.accounts_are_written().then_some(())).await;
         self.process.take().expect("ejabberd is not running").end(Signal::KILL, LIMIT).await;
     }
 
@@ -275,8 +314,20 @@ impl Drop for Ejabberd {
     }
 }
 
+/// Where ejabberd is among Erlang's libraries: Debian has a directory for each architecture.
+fn libraries() -> PathBuf {
+    let is_ejabberd = |entry: io::Result<DirEntry>| entry.is_ok_and(|entry| name(&entry).starts_with("ejabberd-"));
+    let mut directories = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
+    let found = directories.find(|path| std::fs::read_dir(path).is_ok_and(|mut entries| entries.any(is_ejabberd)));
+    found.expect("Debian's package ejabberd is installed")
+}
+
+fn name(entry: &DirEntry) -> String {
+    entry.file_name().to_string_lossy().into_owned()
+}
+
 /// One exchange on loopback; the server ends the connection.
-fn http(port: u16, request: &str) -> std::io::Result<String> {
+fn http(port: u16, request: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.write_all(request.as_bytes())?;
@@ -289,45 +340,4 @@ fn parts(jid: &str) -> (&str, &str, &str) {
     let (user, rest) = jid.split_once('@').expect("a JID");
     let (host, resource) = rest.split_once('/').unwrap_or((rest, ""));
     (user, host, resource)
-}
-
-fn configuration(directory: &Path, ca: &Path, hosts: &[&str], options: &Options, ports: Ports) -> String {
-    let dir = directory.display();
-    let mut text = format!(
-        "hosts: {hosts}\nloglevel: debug\ncertfiles: [\"{dir}/certificate.pem\"]\nca_file: \"{ca}\"\n\
-         auth_method: internal\nauth_password_format: {format}\nauth_scram_hash: {hash}\n\
-         disable_sasl_mechanisms: {disabled}\n\
-         api_permissions:\n  tests: {{from: [mod_http_api], who: all, what: \"*\"}}\n\
-         modules:\n  mod_admin_extra: {{}}\n  mod_disco: {{}}\n  mod_http_api: {{}}\n  mod_ping: {{}}\n  mod_roster: {{}}\n",
-        hosts = json!(hosts),
-        ca = ca.display(),
-        format = if options.scram.is_some() { "scram" } else { "plain" },
-        hash = options.scram.unwrap_or("sha256"),
-        disabled = json!(options.disabled_mechanisms),
-    );
-    if options.smacks {
-        text.push_str("  mod_stream_mgmt: {resume_timeout: 300}\n");
-    }
-    text.push_str("listen:\n");
-    let listener = |module: &str, port: u16, ip: &str, more: Value| {
-        let mut listener = json!({"module": module, "port": port, "ip": ip});
-        listener.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        format!("  - {listener}\n")
-    };
-    let tls = json!(options.tls_options);
-    for ip in ["127.0.0.1", "::1"] {
-        let starttls = if options.require_tls { "starttls_required" } else { "starttls" };
-        let more = json!({starttls: true, "protocol_options": tls, "max_stanza_size": 262_144});
-        text.push_str(&listener("ejabberd_c2s", ports.starttls, ip, more));
-        let more = json!({"tls": true, "protocol_options": tls, "max_stanza_size": 262_144});
-        text.push_str(&listener("ejabberd_c2s", ports.direct_tls, ip, more));
-    }
-    text.push_str(&listener(
-        "ejabberd_http",
-        ports.api,
-        "127.0.0.1",
-        json!({"request_handlers": {"/api": "mod_http_api"}}),
-    ));
-    let _ = writeln!(text, "{}", options.yaml);
-    text
 }

@@ -72,7 +72,8 @@ impl Script {
         let acceptor = acceptor(&ca.server_cert(directory.path(), &[domain], Validity::Now), versions);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (seen, tasks): (Arc<Mutex<Vec<Seen>>>, Arc<Mutex<Vec<AbortHandle>>>) = Default::default();
+        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
+        let tasks: Arc<Mutex<Vec<AbortHandle>>> = Arc::default();
         let (list, running) = (Arc::clone(&seen), Arc::clone(&tasks));
         let domain = domain.to_owned();
         let accepting = tokio::spawn(async move {

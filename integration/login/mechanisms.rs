@@ -1,18 +1,10 @@
 //! Which mechanism is used, by what a real server offers and by the version of TLS.
 
-use super::log_in;
-use crate::harness::{Server, Wanted, on_each_server};
+use super::{ALL_SCRAM, daemon, log_in};
+use crate::harness::prosody::PASSWORD;
+use crate::harness::{Ejabberd, LIMIT, Server, Wanted, on_each_server};
 
 const SHA_256: &[&str] = &["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"];
-const ALL_SCRAM: &[&str] = &[
-    "SCRAM-SHA-1",
-    "SCRAM-SHA-1-PLUS",
-    "SCRAM-SHA-256",
-    "SCRAM-SHA-256-PLUS",
-    "SCRAM-SHA-512",
-    "SCRAM-SHA-512-PLUS",
-    "DIGEST-MD5",
-];
 
 on_each_server!(scram_sha_256, scram_sha_1, plain_over_tls, without_tls, tls_where_the_server_requires_it);
 
@@ -21,6 +13,18 @@ async fn scram_sha_256<S: Server>() {
         let server = S::launch(&["a.test"], Wanted { tls12_only, ..Wanted::default() }).await;
         assert_eq!(log_in(&server, "cpe@a.test/wan", &[]).await, format!("{tls}, SCRAM-SHA-256"));
     }
+}
+
+/// ejabberd offers -PLUS over TLS 1.3 as well, names no bindings, and knows `tls-unique` alone.
+#[tokio::test]
+async fn a_binding_that_the_server_offers_and_refuses() {
+    let server = Ejabberd::start(&["a.test"]).await;
+    server.add_account("cpe@a.test", PASSWORD);
+    let daemon = daemon(&server, "cpe@a.test/wan", &[]);
+    daemon.wait_for_log(&["online as cpe@a.test/wan", "TLS 1.3, SCRAM-SHA-256)"], LIMIT).await;
+    assert_eq!(daemon.log().since(0, &["rejects the channel binding", "Invalid channel binding"]).len(), 1);
+    // That was no failed attempt.
+    assert_eq!(daemon.log().since(0, &["attempt failed"]), [""; 0]);
 }
 
 async fn scram_sha_1<S: Server>() {

@@ -2,18 +2,8 @@
 
 use xmppd::connreq::{Answer, Credentials};
 
-use super::{daemon, log_in};
+use super::{ALL_SCRAM, daemon, log_in};
 use crate::harness::{LIMIT, Server, Wanted, on_each_server};
-
-const ALL_SCRAM: &[&str] = &[
-    "SCRAM-SHA-1",
-    "SCRAM-SHA-1-PLUS",
-    "SCRAM-SHA-256",
-    "SCRAM-SHA-256-PLUS",
-    "SCRAM-SHA-512",
-    "SCRAM-SHA-512-PLUS",
-    "DIGEST-MD5",
-];
 
 on_each_server!(a_comma_and_an_equals_sign, unprepared_text, unprepared_text_with_plain, an_internationalized_domain);
 
