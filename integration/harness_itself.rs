@@ -1,5 +1,7 @@
 //! The harness must itself see what it claims to see.
 
+mod network;
+
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;

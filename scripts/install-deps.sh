@@ -13,7 +13,10 @@ fi
 command -v cc > /dev/null || die "a C compiler is missing; install gcc"
 
 # command:package
-needed=(prosody:prosody openssl:openssl setpriv:util-linux)
+needed=(
+	prosody:prosody erl:erlang-base ejabberdctl:ejabberd dnsmasq:dnsmasq-base
+	openssl:openssl setpriv:util-linux
+)
 packages=()
 for pair in "${needed[@]}"; do
 	command -v "${pair%%:*}" > /dev/null || packages+=("${pair##*:}")

@@ -54,9 +54,10 @@ impl Ca {
         self.directory.path().join("ca.pem")
     }
 
-    /// Writes a certificate for these names (or IP addresses), signed by this authority, into `directory`.
+    /// Writes a certificate for these names (or IP addresses), signed by this authority, into `directory`. Its files are
+    /// called after the first name.
     pub fn server_cert(&self, directory: &Path, names: &[&str], validity: Validity) -> ServerCert {
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let names: Vec<String> = names.iter().map(|name| ascii(name)).collect();
         let stem = names[0].clone();
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name.push(DnType::CommonName, stem.as_str());
@@ -76,4 +77,9 @@ impl Ca {
         std::fs::write(&files.key, key.serialize_pem()).unwrap();
         files
     }
+}
+
+/// A domain as A-labels: the form that certificates and DNS have.
+pub fn ascii(domain: &str) -> String {
+    idna::domain_to_ascii(domain).expect("a domain")
 }

@@ -1,5 +1,7 @@
 //! A real Prosody, with a configuration, data, certificates and ports of its own.
 
+mod as_server;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use tempfile::TempDir;
 use xmppd::connreq::tls::Trust;
 use xmppd::connreq::{Account, Requester};
 
-use super::ca::{Ca, Validity};
+use super::ca::{Ca, Validity, ascii};
 use super::process::{self, Process};
 use super::sessions::{self, End, Event, Kind, Session};
 use super::wait::{LIMIT, until};
@@ -27,6 +29,8 @@ pub struct Options {
     pub smacks: bool,
     /// No stream without STARTTLS.
     pub require_tls: bool,
+    /// No TLS 1.3.
+    pub tls12_only: bool,
     /// When the hosts' certificates are valid.
     pub validity: Validity,
     /// Further lines of Lua for the global section.
@@ -35,7 +39,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { smacks: false, require_tls: true, validity: Validity::Now, lua: String::new() }
+        Self { smacks: false, require_tls: true, tls12_only: false, validity: Validity::Now, lua: String::new() }
     }
 }
 
@@ -299,8 +303,10 @@ authentication = "internal_plain"
     for host in hosts {
         let _ = writeln!(
             text,
-            "VirtualHost \"{host}\"\n  ssl = {{ certificate = \"{dir}/{host}.crt\"; key = \"{dir}/{host}.key\" }}",
-            dir = directory.display()
+            "VirtualHost \"{host}\"\n  ssl = {{ certificate = \"{dir}/{file}.crt\"; key = \"{dir}/{file}.key\"{tls} }}",
+            dir = directory.display(),
+            file = ascii(host),
+            tls = if options.tls12_only { "; protocol = \"tlsv1_2\"" } else { "" },
         );
     }
     text

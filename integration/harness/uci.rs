@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags};
 
-use super::prosody::{PASSWORD, Prosody};
+use super::prosody::PASSWORD;
+use super::server::Endpoint;
 
 /// A section; a file's text is its sections one after the other, see [`text`].
 #[derive(Debug, Clone)]
@@ -61,7 +62,7 @@ impl Section {
 
     /// A connection of this full JID to the server's host; its row is [`server`](Self::server). The waits are the
     /// shortest there are.
-    pub fn connection(id: u32, full_jid: &str, prosody: &Prosody) -> Self {
+    pub fn connection(id: u32, full_jid: &str, server: &impl Endpoint) -> Self {
         let (user, rest) = full_jid.split_once('@').expect("a full JID");
         let (domain, resource) = rest.split_once('/').expect("a full JID");
         Self::anonymous("connection")
@@ -72,7 +73,7 @@ impl Section {
             .option("domain", domain)
             .option("resource", resource)
             .option("usetls", 1)
-            .option("tls_ca", prosody.ca().pem().display())
+            .option("tls_ca", server.ca_pem().display())
             .option("serveralgorithm", "ServerTable")
             .option("initial_retry_interval", 1)
             .option("retry_interval_multiplier", 1000)
@@ -80,12 +81,12 @@ impl Section {
     }
 
     /// The server row of connection `id`.
-    pub fn server(id: u32, prosody: &Prosody) -> Self {
+    pub fn server(id: u32, server: &impl Endpoint) -> Self {
         Self::anonymous("connection_server")
             .option("con_id", id)
             .option("enable", 1)
             .option("server_address", "127.0.0.1")
-            .option("port", prosody.port())
+            .option("port", server.port())
     }
 
     /// The section `cpe` of /etc/config/cwmp.

@@ -139,16 +139,30 @@ pub async fn authenticate(
         _ => ChannelBinding::None,
     };
     let exchange = Exchange::new(mechanism, binding, username, password)?;
-    match run(stream, mechanism, exchange).await {
-        // A server that rejects `y` does so at the first message; a wrong password shows only at the second.
-        Err((SaslError::Refused(said), false)) if flag == Flag::ServerCannot => {
-            tracing::debug!(%said, "the server rejects the channel binding flag y; trying n once");
-            let exchange = Exchange::new(mechanism, ChannelBinding::None, username, password)?;
-            run(stream, mechanism, exchange).await.map_err(|(error, _)| error)?;
-        }
-        other => other.map_err(|(error, _)| error)?,
-    }
+    let (refused, mechanism) = match run(stream, mechanism, exchange).await {
+        Ok(()) => return Ok(mechanism),
+        // A server that rejects the binding does so at the first message; a wrong password shows only at the second.
+        Err((SaslError::Refused(said), false)) => match unbound(offered, bindings, mechanism, flag) {
+            Some(mechanism) => (said, mechanism),
+            None => return Err(SaslError::Refused(said)),
+        },
+        Err((error, _)) => return Err(error),
+    };
+    tracing::debug!(%refused, mechanism = mechanism.name(), "the server rejects the channel binding; trying without, once");
+    let exchange = Exchange::new(mechanism, ChannelBinding::None, username, password)?;
+    run(stream, mechanism, exchange).await.map_err(|(error, _)| error)?;
     Ok(mechanism)
+}
+
+/// What is tried once where a server refuses an exchange at its first message: the flag `y` or the type of the binding may
+/// be what it rejects. Servers without a list of bindings (XEP-0440) offer -PLUS over TLS 1.3 and know `tls-unique` alone,
+/// which is not defined there. A list that names ours is taken at its word: nobody in between can talk us out of it.
+fn unbound(offered: &[String], bindings: Option<&[String]>, mechanism: Mechanism, flag: Flag) -> Option<Mechanism> {
+    match flag {
+        Flag::ServerCannot => Some(mechanism),
+        Flag::Bound if bindings.is_none() => choose(offered, None, false, false).map(|(mechanism, _)| mechanism),
+        Flag::Bound | Flag::Unused => None,
+    }
 }
 
 /// One exchange. An error says as well whether the server had sent a challenge before.
@@ -375,6 +389,17 @@ mod tests {
                 "{offered:?} {bindings:?} {can_bind} {tls}"
             );
         }
+    }
+
+    #[test]
+    fn a_binding_that_is_refused_is_given_up_only_where_the_server_named_none() {
+        let both = names(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]);
+        let (plus, bare) = (Mechanism::ScramSha256Plus, Mechanism::ScramSha256);
+        assert_eq!(unbound(&both, None, plus, Flag::Bound), Some(bare));
+        assert_eq!(unbound(&both, Some(&names(&["tls-exporter"])), plus, Flag::Bound), None);
+        assert_eq!(unbound(&names(&["SCRAM-SHA-256-PLUS", "PLAIN"]), None, plus, Flag::Bound), None, "never PLAIN");
+        assert_eq!(unbound(&both, None, bare, Flag::ServerCannot), Some(bare));
+        assert_eq!(unbound(&both, None, bare, Flag::Unused), None);
     }
 
     fn scram(username: &str) -> Exchange {

@@ -75,8 +75,9 @@ impl End {
 /// The counts of a stream, shared with whoever resumes it.
 pub type SharedManagement = Rc<RefCell<Management>>;
 
-/// The events of a session, until its last. What is sent into `outgoing` is written; if its sender is dropped, the stream
-/// is closed. What comes is counted here; what goes is counted by the sender, so that nothing is lost with the queue.
+/// The events of a session, until its last. What is sent into `outgoing` is written; if its sender is dropped, nothing more
+/// is written and nothing more happens, until this is dropped. What comes is counted here; what goes is counted by the
+/// sender, so that nothing is lost with the queue.
 pub fn events(
     session: Session,
     outgoing: UnboundedReceiver<Out>,
@@ -129,7 +130,9 @@ impl Wire {
                     Some(Out::Stanza(stanza)) => self.stream.queue(&stanza)?,
                     Some(Out::AskAcknowledgement) => self.stream.queue(&AcknowledgementRequest)?,
                     Some(Out::Abort(error)) => return Err(error.into()),
-                    Some(Out::Close) | None => return Ok(self.close().await),
+                    Some(Out::Close) => return Ok(self.close().await),
+                    // The connection has left the stream. A farewell would end the session that it may want to resume.
+                    None => std::future::pending().await,
                 },
                 received = self.stream.next() => match received? {
                     Received::Header { .. } => {}

@@ -71,7 +71,7 @@ pub enum StreamFault {
     #[error("the server sent something that is not XML ({0})")]
     NotXml(String),
     /// What came is XML that RFC 6120 11.1 forbids.
-    #[error("the server sent a comment, a processing instruction or a DTD, which XMPP forbids")]
+    #[error("the server sent a comment or a processing instruction, which XMPP forbids")]
     Restricted,
     /// What came is XML but not a stream.
     #[error("the server does not speak XMPP (its stream begins with <{0}/>)")]

@@ -6,6 +6,11 @@ fn fault(text: &[u8]) -> String {
     read_pieces(text.chunks(4096)).pop().unwrap()
 }
 
+/// Comments and processing instructions are XML, and forbidden (RFC 6120 11.1); so are DTDs, which the parser does not know.
+fn expected(text: &str) -> &'static str {
+    if ["<!--", "<?pi"].iter().any(|forbidden| text.contains(forbidden)) { "Restricted" } else { "NotXml(" }
+}
+
 #[test]
 fn what_is_not_xml_as_xmpp_has_it_ends_the_stream() {
     for text in [
@@ -27,7 +32,7 @@ fn what_is_not_xml_as_xmpp_has_it_ends_the_stream() {
         "</iq>",
     ] {
         let fault = fault(format!("{HEADER}{text}").as_bytes());
-        assert!(fault.starts_with("NotXml("), "{text}: {fault}");
+        assert!(fault.starts_with(expected(text)), "{text}: {fault}");
     }
 }
 
@@ -35,7 +40,7 @@ fn what_is_not_xml_as_xmpp_has_it_ends_the_stream() {
 fn the_same_before_the_header() {
     for text in ["hello", "<!DOCTYPE stream>", "<!-- comment -->", "</stream>", "HTTP/1.1 400 Bad Request\r\n"] {
         let fault = fault(text.as_bytes());
-        assert!(fault.starts_with("NotXml("), "{text}: {fault}");
+        assert!(fault.starts_with(expected(text)), "{text}: {fault}");
     }
 }
 

@@ -1,0 +1,87 @@
+//! A lookup that fails is not "there is no such record", and is over when DNS is back.
+
+use std::time::Duration;
+
+use super::{CPE, by_dns, daemon, online_at};
+use crate::harness::dns::own_address;
+use crate::harness::{Daemon, Dns, LIMIT, Prosody, Record, Status};
+
+/// Waits until a lookup has failed, makes DNS well again, and waits until the connection is online.
+async fn fails_and_recovers(daemon: &Daemon, dns: &mut Dns, records: &[Record]) {
+    daemon.wait_for_log(&["attempt failed: DNS lookup of _xmpp", "-client._tcp.a.test. failed"], LIMIT).await;
+    daemon.wait_for_status(1, "ServerNotPresent", |status: &Status| status.word() == "ServerNotPresent").await;
+    let asked = dns.unanswered();
+    assert!(asked.contains(&"SRV _xmpp-client._tcp.a.test".to_owned()), "{asked:?}");
+    // Nobody went on to the domain's own addresses as if there were no SRV records.
+    assert!(asked.iter().all(|question| question.starts_with("SRV ")), "{asked:?}");
+    dns.serve(records).await;
+    online_at(daemon).await;
+}
+
+fn records(prosody: &Prosody) -> [Record; 2] {
+    [Record::starttls("a.test", "xmpp.a.test", prosody.port(), 0, 0), Record::host("xmpp.a.test", &["127.0.0.1"])]
+}
+
+#[tokio::test]
+async fn servfail() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let records = records(&prosody);
+    let mut dns = Dns::start(&[]).await;
+    dns.fail().await;
+    let daemon = daemon(&by_dns(CPE, &prosody), &[], &dns.resolv_conf_file());
+    fails_and_recovers(&daemon, &mut dns, &records).await;
+}
+
+#[tokio::test]
+async fn silence() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let records = records(&prosody);
+    let mut dns = Dns::start(&[]).await;
+    dns.be_silent().await;
+    let daemon = daemon(&by_dns(CPE, &prosody), &[], &dns.resolv_conf_file());
+    fails_and_recovers(&daemon, &mut dns, &records).await;
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let mut dns = Dns::start(&[]).await;
+    dns.stop().await;
+    let daemon = daemon(&by_dns(CPE, &prosody), &[], &dns.resolv_conf_file());
+    daemon.wait_for_log(&["attempt failed: DNS lookup of", "failed"], LIMIT).await;
+    dns.serve(&records(&prosody)).await;
+    online_at(&daemon).await;
+}
+
+#[tokio::test]
+async fn a_stream_lost_while_dns_is_away_comes_back_when_it_is_back() {
+    let mut prosody = Prosody::start(&["a.test"]).await;
+    let records = records(&prosody);
+    let mut dns = Dns::start(&records).await;
+    let daemon = daemon(&by_dns(CPE, &prosody), &[], &dns.resolv_conf_file());
+    online_at(&daemon).await;
+    dns.fail().await;
+    let mark = daemon.log().mark();
+    prosody.kill().await;
+    daemon.log().wait(mark, &["attempt failed: DNS lookup"], LIMIT).await;
+    prosody.start_again().await;
+    dns.serve(&records).await;
+    daemon.log().wait(mark, &["online as"], LIMIT).await;
+}
+
+#[tokio::test]
+async fn resolv_conf_is_read_for_each_resolution() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let dns = Dns::start(&records(&prosody)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let resolv_conf = directory.path().join("resolv.conf");
+    let daemon = daemon(&by_dns(CPE, &prosody), &[], &resolv_conf);
+    daemon.wait_for_log(&["attempt failed: no resolver in", "resolv.conf"], LIMIT).await;
+    // The WAN comes up, with a resolver that is none.
+    let mark = daemon.log().mark();
+    let nobody = format!("nameserver {}\noptions timeout:1 attempts:1\n", own_address());
+    std::fs::write(&resolv_conf, nobody).unwrap();
+    daemon.log().wait(mark, &["attempt failed: DNS lookup of"], Duration::from_secs(20)).await;
+    std::fs::write(&resolv_conf, dns.resolv_conf()).unwrap();
+    online_at(&daemon).await;
+}

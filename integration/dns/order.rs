@@ -1,0 +1,121 @@
+//! Which servers are tried, and in which order.
+
+use std::collections::BTreeSet;
+
+use super::{CPE, by_dns, daemon, failed_at, online_at};
+use crate::harness::dns::own_address;
+use crate::harness::{Dns, Gate, LIMIT, Prosody, Record, Section, Server, Status, Wanted, on_each_server, ports};
+
+#[tokio::test]
+async fn priorities_come_in_their_order_and_one_priority_is_mixed() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let nobody = ports::free();
+    let dns = Dns::start(&[
+        Record::starttls("a.test", "last.a.test", prosody.port(), 30, 0),
+        Record::starttls("a.test", "second.a.test", nobody, 20, 60),
+        Record::direct_tls("a.test", "second-direct.a.test", nobody, 20, 40),
+        Record::starttls("a.test", "second-light.a.test", nobody, 20, 0),
+        Record::direct_tls("a.test", "first.a.test", nobody, 10, 0),
+        Record::starttls("a.test", "never.a.test", nobody, 40, 100),
+        Record::host("last.a.test", &["127.0.0.1"]),
+        Record::host("second.a.test", &["127.0.0.1"]),
+        Record::host("second-direct.a.test", &["127.0.0.1"]),
+        Record::host("second-light.a.test", &["127.0.0.1"]),
+        Record::host("first.a.test", &["127.0.0.1"]),
+        Record::host("never.a.test", &["127.0.0.1"]),
+    ])
+    .await;
+    let daemon = daemon(&by_dns(CPE, &prosody), &[], &dns.resolv_conf_file());
+    assert_eq!(online_at(&daemon).await, format!("last.a.test. (127.0.0.1:{})", prosody.port()));
+    let failed = failed_at(&daemon);
+    assert_eq!(failed[0], "first.a.test.");
+    let second: BTreeSet<&str> = failed[1..].iter().map(String::as_str).collect();
+    assert_eq!(second, BTreeSet::from(["second.a.test.", "second-direct.a.test.", "second-light.a.test."]));
+    assert_eq!(failed.len(), 4, "{failed:?}");
+}
+
+on_each_server!(direct_tls_is_used_where_it_comes_first_and_tls_is_wanted);
+
+async fn direct_tls_is_used_where_it_comes_first_and_tls_is_wanted<S: Server>() {
+    let server = S::launch(&["a.test"], Wanted { require_tls: false, ..Wanted::default() }).await;
+    let dns = Dns::start(&[
+        Record::direct_tls("a.test", "xmpp.a.test", server.direct_tls_port(), 1, 0),
+        Record::starttls("a.test", "xmpp.a.test", server.port(), 2, 0),
+        Record::host("xmpp.a.test", &["127.0.0.1"]),
+    ])
+    .await;
+    for (usetls, port) in [(1, server.direct_tls_port()), (0, server.port())] {
+        let connection = by_dns(CPE, &server).option("usetls", usetls);
+        let daemon = daemon(&connection, &[], &dns.resolv_conf_file());
+        assert!(online_at(&daemon).await.starts_with(&format!("xmpp.a.test. (127.0.0.1:{port})")));
+        let status = daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
+        assert_eq!(status.get("tls"), Some(if usetls == 1 { "true" } else { "false" }));
+    }
+}
+
+#[tokio::test]
+async fn without_srv_the_domain_itself_is_tried_at_port_5222() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let address = own_address();
+    let gate = Gate::at((address, 5222).into(), prosody.port()).await;
+    let dns = Dns::start(&[Record::host("a.test", &[&address.to_string()])]).await;
+    let daemon = daemon(&by_dns(CPE, &prosody), &[], &dns.resolv_conf_file());
+    assert_eq!(online_at(&daemon).await, format!("a.test ({address}:5222)"));
+    assert_eq!(gate.connections(), 1);
+    let asked = dns.questions();
+    for question in ["SRV _xmpp-client._tcp.a.test", "SRV _xmpps-client._tcp.a.test", "AAAA a.test", "A a.test"] {
+        assert!(asked.iter().any(|asked| asked == question), "{question} is not in {asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_domain_that_has_no_service_is_not_connected_to() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let address = own_address();
+    let gate = Gate::at((address, 5222).into(), prosody.port()).await;
+    let [starttls, direct] = Record::no_service("a.test");
+    let here = Record::host("a.test", &[&address.to_string()]);
+    let mut dns = Dns::start(&[starttls, direct, here.clone()]).await;
+    let daemon = daemon(&by_dns(CPE, &prosody), &[], &dns.resolv_conf_file());
+    daemon.wait_for_log(&["attempt failed: a.test offers no XMPP service"], LIMIT).await;
+    let failed = |status: &Status| status.word() == "ServerNotPresent";
+    daemon.wait_for_status(1, "ServerNotPresent", failed).await;
+    assert_eq!(gate.connections(), 0);
+    // One day it has one.
+    let service = Record::starttls("a.test", "a.test", 5222, 0, 0);
+    dns.serve(&[service, here]).await;
+    assert_eq!(online_at(&daemon).await, format!("a.test. ({address}:5222)"));
+}
+
+#[tokio::test]
+async fn a_name_with_both_families_is_tried_with_both() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let gate = Gate::at("[::1]:0".parse().unwrap(), prosody.port()).await;
+    let both = ["127.0.0.1", "::1"];
+    let dns = Dns::start(&[Record::host("both.a.test", &both)]).await;
+    let connection = by_dns(CPE, &prosody).option("serveralgorithm", "ServerTable");
+    let row = Section::server(1, &prosody).option("server_address", "both.a.test").option("port", gate.port());
+    let daemon = daemon(&connection, &[row], &dns.resolv_conf_file());
+    // Nobody listens on that port of 127.0.0.1.
+    assert_eq!(online_at(&daemon).await, format!("both.a.test ([::1]:{})", gate.port()));
+    let listed = daemon.log().since(0, &["servers: "]);
+    assert!(both.iter().all(|address| listed[0].contains(address)), "{listed:?}");
+    assert_eq!(prosody.wait_client(CPE, LIMIT).await, prosody.sessions()[CPE].port);
+}
+
+#[tokio::test]
+async fn a_used_up_table_leads_to_the_domain_and_back() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let address = own_address();
+    let gate = Gate::at((address, 5222).into(), prosody.port()).await;
+    gate.shut();
+    let dns = Dns::start(&[Record::host("a.test", &[&address.to_string()])]).await;
+    let connection = by_dns(CPE, &prosody).option("serveralgorithm", "ServerTable");
+    let row = Section::server(1, &prosody).option("port", ports::free());
+    let daemon = daemon(&connection, &[row], &dns.resolv_conf_file());
+    let places = |daemon: &crate::harness::Daemon| failed_at(daemon).len() >= 4;
+    crate::harness::until("four failed attempts", LIMIT, || places(&daemon).then_some(())).await;
+    assert_eq!(failed_at(&daemon)[..4], ["127.0.0.1", "a.test", "127.0.0.1", "a.test"]);
+    gate.open();
+    assert_eq!(online_at(&daemon).await, format!("a.test ({address}:5222)"));
+}

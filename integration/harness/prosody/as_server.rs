@@ -1,0 +1,84 @@
+//! Prosody as one of the servers that a test runs on.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use super::{Options, Prosody};
+use crate::harness::ca::Ca;
+use crate::harness::server::{Endpoint, Entries, Server, Wanted};
+use crate::harness::sessions::Kind;
+
+impl Endpoint for Prosody {
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn ca_pem(&self) -> PathBuf {
+        self.ca.pem()
+    }
+}
+
+impl Server for Prosody {
+    async fn launch(hosts: &[&str], wanted: Wanted) -> Self {
+        let disabled: Vec<String> = wanted.disabled_mechanisms.iter().map(|name| format!("{name:?}")).collect();
+        let options = Options {
+            smacks: wanted.smacks,
+            require_tls: wanted.require_tls,
+            tls12_only: wanted.tls12_only,
+            lua: format!("disable_sasl_mechanisms = {{ {} }}", disabled.join("; ")),
+            ..Options::default()
+        };
+        Self::start_with(hosts, options).await
+    }
+
+    fn acknowledgement_requests(&self) -> usize {
+        self.log().lines().filter(|line| line.contains("Received ack request")).count()
+    }
+
+    fn hibernates(&self, full_jid: &str) -> bool {
+        self.sessions().get(full_jid).is_some_and(|session| session.hibernating)
+    }
+
+    fn direct_tls_port(&self) -> u16 {
+        self.direct_tls_port
+    }
+
+    fn ca(&self) -> &Ca {
+        &self.ca
+    }
+
+    fn add_account(&self, bare_jid: &str, password: &str) {
+        self.account_with(bare_jid, password);
+    }
+
+    fn client_port(&self, full_jid: &str) -> Option<u16> {
+        self.sessions().remove(full_jid).filter(|session| !session.hibernating).map(|session| session.port)
+    }
+
+    fn entries(&self, full_jid: &str) -> Entries {
+        let events = self.events();
+        let run = events.iter().rposition(|event| event.kind == Kind::Started).unwrap_or(0);
+        let count = |kind: &Kind| events[run..].iter().filter(|e| e.jid == full_jid && e.kind == *kind).count();
+        Entries { bound: count(&Kind::Bind), resumed: count(&Kind::Resume) }
+    }
+
+    fn freeze(&mut self) {
+        Self::freeze(self);
+    }
+
+    fn thaw(&mut self) {
+        Self::thaw(self);
+    }
+
+    async fn kill(&mut self) {
+        Self::kill(self).await;
+    }
+
+    async fn stop(&mut self) -> ExitStatus {
+        Self::stop(self).await
+    }
+
+    async fn start_again(&mut self) {
+        Self::start_again(self).await;
+    }
+}

@@ -1,0 +1,65 @@
+//! Channel binding, on a server that checks it: neither real server knows `tls-exporter`.
+
+use rustls::SupportedProtocolVersion;
+use rustls::version::{TLS12, TLS13};
+
+use crate::harness::prosody::PASSWORD;
+use crate::harness::script::{BIND, STARTTLS};
+use crate::harness::{Daemon, Honesty, LIMIT, Script, Section};
+
+const PLUS: &str = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>SCRAM-SHA-1</mechanism>\
+    <mechanism>SCRAM-SHA-256</mechanism><mechanism>SCRAM-SHA-256-PLUS</mechanism></mechanisms>";
+const BARE: &str =
+    "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>SCRAM-SHA-256</mechanism></mechanisms>";
+const EXPORTER: &str = "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-server-end-point'/>\
+    <channel-binding type='tls-exporter'/></sasl-channel-binding>";
+const OTHERS: &str =
+    "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-unique'/></sasl-channel-binding>";
+
+/// A server that offers this over this version of TLS: gives how the log describes the login, and the GS2 header.
+async fn log_in(version: &'static SupportedProtocolVersion, offered: [&'static str; 2]) -> (String, String) {
+    let script = Script::start_with("a.test", &[version], move |_, mut peer| async move {
+        peer.open(STARTTLS).await?;
+        peer.starttls().await?;
+        peer.open(&offered.concat()).await?;
+        peer.scram(PASSWORD, Honesty::Honest).await?;
+        peer.open(BIND).await?;
+        peer.bind("cpe@a.test/wan").await?;
+        peer.expect("<presence").await.map(drop)
+    })
+    .await;
+    let section = Section::connection(1, "cpe@a.test/wan", &script);
+    let daemon = Daemon::start([&Section::general(&[]), &section, &Section::server(1, &script)]);
+    let line = daemon.wait_for_log(&["online as cpe@a.test/wan"], LIMIT).await;
+    let seen = script.wait_played(0, LIMIT).await;
+    let auth = seen.received.split("<auth ").nth(1).and_then(|rest| rest.split(['>', '<']).nth(1)).unwrap().to_owned();
+    let first = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, auth).unwrap();
+    let header = String::from_utf8(first).unwrap().split(",,").next().unwrap().to_owned();
+    (line.rsplit_once('(').unwrap().1.trim_end_matches(')').to_owned(), header)
+}
+
+#[tokio::test]
+async fn the_channel_is_bound_over_tls_1_3() {
+    for list in ["", EXPORTER] {
+        let (login, header) = log_in(&TLS13, [PLUS, list]).await;
+        assert_eq!((login.as_str(), header.as_str()), ("TLS 1.3, SCRAM-SHA-256-PLUS", "p=tls-exporter"));
+    }
+}
+
+#[tokio::test]
+async fn it_is_not_bound_where_the_server_knows_only_other_bindings() {
+    let (login, header) = log_in(&TLS13, [PLUS, OTHERS]).await;
+    assert_eq!((login.as_str(), header.as_str()), ("TLS 1.3, SCRAM-SHA-256", "n"));
+}
+
+#[tokio::test]
+async fn it_is_not_bound_over_tls_1_2() {
+    let (login, header) = log_in(&TLS12, [PLUS, ""]).await;
+    assert_eq!((login.as_str(), header.as_str()), ("TLS 1.2, SCRAM-SHA-256", "n"));
+}
+
+#[tokio::test]
+async fn a_server_whose_plus_was_taken_away_is_told() {
+    let (login, header) = log_in(&TLS13, [BARE, ""]).await;
+    assert_eq!((login.as_str(), header.as_str()), ("TLS 1.3, SCRAM-SHA-256", "y"));
+}
