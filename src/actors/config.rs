@@ -265,8 +265,15 @@ impl Actor for Config {
                 tracing::error!("the configuration cannot be watched ({error}); SIGHUP makes it be read");
             }
         }
-        self.look(CWMP, ctx);
-        self.look(XMPP, ctx);
+        // At boot nothing runs that half a file could stop.
+        let boot = self.house.rooms().running.connections.is_empty();
+        if boot {
+            self.read_cwmp();
+            self.read_xmpp();
+        } else {
+            self.look(CWMP, ctx);
+            self.look(XMPP, ctx);
+        }
     }
 }
 
