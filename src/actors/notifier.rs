@@ -21,7 +21,6 @@ impl Message for Tell {
 }
 
 /// The actor that runs the program.
-#[derive(Default)]
 pub struct Notifier;
 
 impl Actor for Notifier {

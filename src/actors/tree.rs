@@ -67,7 +67,7 @@ fn starting(house: &House, start: fn(&House) -> Running) -> impl FnMut(Incarnati
 }
 
 fn notifier(house: &House) -> Running {
-    let (address, running) = Running::actor(Notifier::default());
+    let (address, running) = Running::actor(Notifier);
     house.rooms().notifier = Some(address);
     running
 }
