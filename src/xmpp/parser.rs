@@ -3,7 +3,7 @@
 //! rxml's own namespace resolver looks a name up through all open elements, up to where its prefix was declared: 30,000 nested
 //! elements that declare nothing (210 kB, which servers let through from any stranger) take it 450 million steps. So
 //! rxml's `RawParser`, which is linear, stands under a resolver of our own. Nothing that we understand is deep: what is
-//! deeper than [`DEEPEST`] is checked to be well-formed, but its names are not looked up, and it is not reported.
+//! deeper than `DEEPEST` is checked to be well-formed, but its names are not looked up, and it is not reported.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ impl Parser {
         self.raw.release_temporaries();
     }
 
-    /// The next event of what lies no deeper than [`DEEPEST`]; takes what it has read off the front of `bytes`.
+    /// The next event of what lies no deeper than `DEEPEST`; takes what it has read off the front of `bytes`.
     ///
     /// # Errors
     /// [`EndOrError::NeedMoreData`] when the bytes hold no further event. Everything else is the end, and comes again
