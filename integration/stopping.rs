@@ -67,9 +67,13 @@ async fn a_server_that_does_not_answer_is_not_waited_for() {
     daemon.statuses().await;
     prosody.freeze();
     ends_well(&mut daemon, Signal::TERM).await;
-    // It was told all the same, and reads it when it can.
+    // It sees the end when it can. Whether it still reads our farewell, or writes first into what is closed by then and
+    // loses that, is up to its own order of events.
     prosody.thaw();
-    closed_cleanly(&prosody, &sessions).await;
+    for id in sessions.keys() {
+        let end = prosody.wait_gone(&jid(*id), LIMIT).await;
+        assert!(matches!(end, Some(End::ByClient | End::Lost)), "connection {id}: {end:?}");
+    }
 }
 
 #[tokio::test]
