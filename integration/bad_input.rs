@@ -26,7 +26,7 @@ async fn assert_errors(daemon: &mut Daemon, expected: &[String]) {
 /// A good edit, and proof that it is taken over: connection 1 has this alias.
 async fn good_edit(scene: &mut Scene, alias: &str) {
     scene.edit(|settings| settings.set_connection(1, "con_alias", alias));
-    scene.daemon.wait_status(1, "alias", alias).await;
+    scene.daemon.wait_for_value(1, "alias", alias).await;
     scene.assert_both_same().await;
 }
 

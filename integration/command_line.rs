@@ -330,8 +330,8 @@ async fn who_asks_a_stranger_is_told_so() {
 async fn who_asks_the_daemon_is_answered() {
     let prosody = Prosody::start(&["a.test"]).await;
     let (daemon, _) = Fleet::new(2, &[1], &prosody).start(&prosody).await;
-    daemon.wait_for_status(2, "Enabled", |status| status.word() == "Enabled").await;
-    daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
+    daemon.wait_for_value(2, "status", "Enabled").await;
+    daemon.wait_for_value(1, "status", "Enabled").await;
     let socket = daemon.socket().display().to_string();
     let (code, stdout, stderr) = output(&["status", "--socket", &socket]);
     assert_eq!((code, stderr.as_str()), (0, ""));

@@ -58,7 +58,7 @@ async fn a_connection_comes_back_and_the_others_stay() {
         accepted(&mut acs, id).await;
     }
     untouched(&prosody, &before, &[2, 3]);
-    assert_eq!(daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await.get("error"), None);
+    assert_eq!(daemon.wait_for_value(1, "status", "Enabled").await.get("error"), None);
     assert_eq!(daemon.pid(), pid);
     assert_eq!(started_by_root(&daemon, mark), Vec::<String>::new());
     is_logged_once(&daemon, mark, "connection 1");
@@ -214,7 +214,7 @@ async fn a_connection_that_keeps_crashing_is_given_up_until_its_section_changes(
     fleet.change(1, "interval", "100");
     daemon.xmpp().commit(&fleet.text());
     let back = prosody.wait_online(&jid(1), LIMIT).await;
-    let status = daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
+    let status = daemon.wait_for_value(1, "status", "Enabled").await;
     assert_eq!(status.get("error"), None);
     accepted(&mut acs, 1).await;
     // Its budget is a new one.
@@ -234,7 +234,7 @@ async fn a_connection_that_was_given_up_can_be_disabled_and_enabled() {
     crash_until_given_up(&daemon).await;
     fleet.change(1, "enable", "0");
     daemon.xmpp().commit(&fleet.text());
-    daemon.wait_for_status(1, "Disabled", |status| status.word() == "Disabled").await;
+    daemon.wait_for_value(1, "status", "Disabled").await;
     fleet.change(1, "enable", "1");
     daemon.xmpp().commit(&fleet.text());
     prosody.wait_online(&jid(1), LIMIT).await;

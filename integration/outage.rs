@@ -24,7 +24,7 @@ async fn all_come_back(prosody: &Prosody, daemon: &mut Daemon, before: &BTreeMap
     let mut acs = prosody.requester("acs@a.test/r").await;
     for (id, before) in before {
         wait_back(prosody, *id, before).await;
-        let status = daemon.wait_for_status(*id, "Enabled", |status| status.word() == "Enabled").await;
+        let status = daemon.wait_for_value(*id, "status", "Enabled").await;
         assert_eq!((status.get("tls"), status.get("error"), status.next_attempt()), (Some("true"), None, None));
         accepted(&mut acs, *id).await;
     }

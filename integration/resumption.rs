@@ -34,7 +34,7 @@ impl<S: Server> Scene<S> {
         let general = Section::general(&[1, 2]);
         let daemon = Setup::new([&general, &connection, &row].into_iter().chain(others)).start();
         let port = server.wait_client(CPE, LIMIT).await;
-        daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
+        daemon.wait_for_value(1, "status", "Enabled").await;
         let acs = server.raw("acs@a.test/r").await;
         Self { server, gate, daemon, acs, port }
     }

@@ -157,11 +157,11 @@ async fn it_starts_again() {
     // Once as it should be, once so that it leaves its socket behind.
     for signal in [Signal::TERM, Signal::KILL] {
         let before = prosody.wait_online(&jid(1), LIMIT).await;
-        daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
+        daemon.wait_for_value(1, "status", "Enabled").await;
         daemon.end(signal).await;
         assert_eq!(daemon.socket().exists(), signal == Signal::KILL);
         daemon.start_again();
         crate::harness::fleet::wait_back(&prosody, 1, &before).await;
-        daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
+        daemon.wait_for_value(1, "status", "Enabled").await;
     }
 }

@@ -17,8 +17,7 @@ async fn waits_for_a_good_file(prepare: impl FnOnce(&UciFile), error: &str, repa
     let mut daemon: Daemon = setup.start();
     let error = format!("{}{error}", file(&daemon));
     wait_error(&daemon, 0, &error).await;
-    daemon.wait_control().await;
-    assert_eq!(daemon.control("status"), "no connections\n");
+    assert_eq!(daemon.ask("status").await, "no connections\n");
     assert!(daemon.running());
     repair(daemon.xmpp(), &Settings::two(&prosody).text());
     for jid in [CPE1, CPE2] {

@@ -46,7 +46,7 @@ async fn a_value_out_of_range_refuses_its_connection_alone() {
         let error = error(&scene, &scene.settings.text(), "'@connection[0]' (connection)", option, value);
         wait_error(&scene.daemon, mark, &error).await;
         assert!(scene.daemon.log().since(mark, &[&error])[0].contains(value));
-        scene.daemon.wait_status(2, "alias", &alias).await;
+        scene.daemon.wait_for_value(2, "alias", &alias).await;
         scene.assert_both_same().await;
         errors.push(error);
         scene.settings = good;
@@ -105,7 +105,7 @@ async fn a_wrong_section_xmpp_leaves_the_rules_as_they_were_and_connections_are_
         let error = error(&scene, &text, "'xmpp' (xmpp)", option, value);
         wait_error(&scene.daemon, mark, &error).await;
         assert!(scene.daemon.log().since(mark, &[&error])[0].contains(value));
-        scene.daemon.wait_status(2, "alias", &alias).await;
+        scene.daemon.wait_for_value(2, "alias", &alias).await;
         scene.assert_both_same().await;
         assert_result(&scene.ask_once(&good_request(if n % 2 == 0 { CPE1 } else { CPE2 })).await);
         errors.push(error);
@@ -138,7 +138,7 @@ async fn what_is_added_wrongly_is_not_started_and_what_runs_stays() {
     errors.push(format!("{}{begin}: {}'username': ", file(&scene.daemon), section(2)));
     wait_error(&scene.daemon, mark, &errors[1]).await;
     scene.assert_both_same().await;
-    assert_eq!(scene.daemon.status()[&3]["status"], "Error_Misconfigured");
+    assert_eq!(scene.daemon.statuses().await[&3]["status"], "Error_Misconfigured");
 
     scene.settings = good;
     good_edit(&mut scene, "good").await;
@@ -153,7 +153,7 @@ async fn what_is_not_known_is_a_warning_with_its_line_and_nothing_more() {
         settings.connections.push(Section::named("connexion", "x").option("y", "z"));
         settings.set_connection(2, "con_alias", "noticed");
     });
-    scene.daemon.wait_status(2, "alias", "noticed").await;
+    scene.daemon.wait_for_value(2, "alias", "noticed").await;
     let text = scene.settings.text();
     for (what, words) in [("colour", "option 'colour'"), ("config connexion", "(connexion)")] {
         let line = text.lines().position(|line| line.contains(what)).unwrap() + 1;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::{CPE, by_dns, daemon, online_at};
 use crate::harness::dns::own_address;
-use crate::harness::{Daemon, Dns, LIMIT, Prosody, Record, Status};
+use crate::harness::{Daemon, Dns, LIMIT, Prosody, Record};
 
 /// Waits until a lookup has failed, makes DNS well again, and waits until the connection is online.
 async fn fails_and_recovers(daemon: &Daemon, dns: &mut Dns, records: &[Record]) {
     daemon.wait_for_log(&["attempt failed: DNS lookup of _xmpp", "-client._tcp.a.test. failed"], LIMIT).await;
-    daemon.wait_for_status(1, "ServerNotPresent", |status: &Status| status.word() == "ServerNotPresent").await;
+    daemon.wait_for_value(1, "status", "ServerNotPresent").await;
     let asked = dns.unanswered();
     assert!(asked.contains(&"SRV _xmpp-client._tcp.a.test".to_owned()), "{asked:?}");
     // Nobody went on to the domain's own addresses as if there were no SRV records.

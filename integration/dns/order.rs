@@ -48,7 +48,7 @@ async fn direct_tls_is_used_where_it_comes_first_and_tls_is_wanted<S: Server>() 
         let connection = by_dns(CPE, &server).option("usetls", usetls);
         let daemon = daemon(&connection, &[], &dns.resolv_conf_file());
         assert!(online_at(&daemon).await.starts_with(&format!("xmpp.a.test. (127.0.0.1:{port})")));
-        let status = daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
+        let status = daemon.wait_for_value(1, "status", "Enabled").await;
         assert_eq!(status.get("tls"), Some(if usetls == 1 { "true" } else { "false" }));
     }
 }

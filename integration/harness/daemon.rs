@@ -174,6 +174,16 @@ impl Daemon {
         self.process.end(signal, LIMIT).await
     }
 
+    /// Stops it, and fails if any of these is anywhere in the whole of its log.
+    pub async fn stop_and_look_for(&mut self, secrets: &[&str]) {
+        assert!(self.stop().await.0.success());
+        for line in self.log.lines() {
+            for secret in secrets {
+                assert!(!line.contains(secret), "{secret:?} in the log: {line}");
+            }
+        }
+    }
+
     /// Waits for it to end by itself. The log is complete then.
     pub async fn wait(&mut self, limit: Duration) -> ExitStatus {
         self.process.wait(limit).await

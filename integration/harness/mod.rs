@@ -5,7 +5,6 @@
 #![allow(dead_code, unused_imports, reason = "a test may need less than the harness can do")]
 
 pub mod ca;
-pub mod control;
 pub mod daemon;
 pub mod dns;
 pub mod ejabberd;

@@ -1,10 +1,10 @@
 //! Two CPE accounts on one server, served by one daemon, and an ACS that watches: what most scenarios begin with.
 
-use super::control::Status;
 use super::daemon::{Daemon, Setup};
 use super::prosody::{Options, Prosody};
 use super::sessions::{End, Kind, Session};
 use super::stanzas::{assert_result, id, ping};
+use super::status::Status;
 use super::uci::{self, Section};
 use super::wait::{LIMIT, until};
 use super::wire::{Wire, attribute};
@@ -112,9 +112,8 @@ impl Scene {
         let daemon = setup(Setup::new(settings.sections())).start();
         let acs = prosody.wire(ACS).await;
         let streams = [prosody.wait_online(CPE1, LIMIT).await, prosody.wait_online(CPE2, LIMIT).await];
-        daemon.wait_control().await;
         for connection in [1, 2] {
-            daemon.wait_status(connection, "status", "Enabled").await;
+            daemon.wait_for_value(connection, "status", "Enabled").await;
         }
         Self { prosody, daemon, acs, settings, how: How::InPlace, streams }
     }
@@ -148,8 +147,8 @@ impl Scene {
     }
 
     /// What a connection says of itself.
-    pub fn status(&self, connection: u32) -> Status {
-        self.daemon.status().remove(&connection).unwrap_or_default()
+    pub async fn status(&self, connection: u32) -> Status {
+        self.daemon.status(connection).await
     }
 
     /// The session as it is remembered.

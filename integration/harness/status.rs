@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Index;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::str::FromStr;
 
 use super::daemon::Daemon;
 use super::wait::{LIMIT, until};
@@ -41,14 +42,21 @@ impl Status {
     }
 
     /// The value after `name: ` as a number.
-    pub fn number(&self, name: &str) -> f64 {
-        let value = self.get(name).unwrap_or_else(|| panic!("no {name} in {self:?}"));
-        value.parse().unwrap_or_else(|_| panic!("{name} is no number in {self:?}"))
+    pub fn number<T: FromStr>(&self, name: &str) -> T {
+        self[name].parse().unwrap_or_else(|_| panic!("{name} is no number in {self:?}"))
     }
 
     /// Seconds until the next attempt; none if there is none to come.
     pub fn next_attempt(&self) -> Option<f64> {
         self.get("next attempt in").map(|_| self.number("next attempt in"))
+    }
+}
+
+impl Index<&str> for Status {
+    type Output = String;
+
+    fn index(&self, name: &str) -> &String {
+        self.0.get(name).unwrap_or_else(|| panic!("no {name} in {self:?}"))
     }
 }
 
@@ -89,6 +97,17 @@ impl Daemon {
         parse(&self.ask("status").await)
     }
 
+    /// What it says of one connection.
+    pub async fn status(&self, connection: u32) -> Status {
+        let status = self.statuses().await.remove(&connection);
+        status.unwrap_or_else(|| panic!("no word of connection {connection}"))
+    }
+
+    /// One of the counts of a connection.
+    pub async fn count(&self, connection: u32, name: &str) -> u64 {
+        self.status(connection).await.number(name)
+    }
+
     /// Waits until the status of a connection fits.
     pub async fn wait_for_status(&self, connection: u32, what: &str, fits: impl Fn(&Status) -> bool) -> Status {
         let socket = self.socket();
@@ -99,6 +118,20 @@ impl Daemon {
         .await
     }
 
+    /// Waits until the status of a connection has a line `name: value`.
+    pub async fn wait_for_value(&self, connection: u32, name: &str, value: &str) -> Status {
+        self.wait_for_status(connection, &format!("{name}: {value}"), |status| status.get(name) == Some(value)).await
+    }
+
+    /// Waits until a connection is no longer spoken of.
+    pub async fn wait_forgotten(&self, connection: u32) {
+        let socket = self.socket();
+        until(&format!("no word of connection {connection}"), LIMIT, || {
+            (!parse(&ask(&socket, "status").ok()?).contains_key(&connection)).then_some(())
+        })
+        .await;
+    }
+
     /// Makes an actor panic: `notifier`, `router`, `config` or `connection N`.
     pub async fn crash(&self, who: &str) {
         assert_eq!(self.ask(&format!("crash {who}")).await, "ok\n", "{who}");
@@ -107,7 +140,7 @@ impl Daemon {
 
 fn ask(socket: &Path, request: &str) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(LIMIT))?;
     stream.write_all(format!("{request}\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -2,7 +2,7 @@
 
 use crate::harness::prosody::PASSWORD;
 use crate::harness::uci::Section;
-use crate::harness::{CPE1, How, LIMIT, Scene, until};
+use crate::harness::{CPE1, How, LIMIT, Scene, Status};
 
 /// Edits connection 1 and waits until the edit has reached it; both streams stay.
 async fn change(scene: &mut Scene, option: &str, value: &str) {
@@ -15,10 +15,11 @@ async fn change(scene: &mut Scene, option: &str, value: &str) {
 async fn interval_and_the_pings_follow_it() {
     let mut scene = Scene::with(|settings| settings.set_connection(1, "interval", 0)).await;
     // Without anything that arrives from elsewhere, what is sent is pings.
-    let sent = scene.daemon.count(1, "transmitted");
+    let sent = scene.daemon.count(1, "transmitted").await;
     let mark = scene.edit(|settings| settings.set_connection(1, "interval", 1));
     scene.daemon.log().wait(mark, &["connection 1", "settings taken over in place"], LIMIT).await;
-    until("two pings", LIMIT, || (scene.daemon.count(1, "transmitted") >= sent + 2).then_some(())).await;
+    let pinged = |status: &Status| status.number::<u64>("transmitted") >= sent + 2;
+    scene.daemon.wait_for_status(1, "two pings", pinged).await;
     scene.assert_both_same().await;
     // A sign of life is awaited for no longer than the interval: both of them were answered.
     scene.by(How::Commit);
@@ -59,9 +60,9 @@ async fn a_wait_of_hours_ends_with_the_options_that_made_it() {
         settings.connections.push(connection);
         settings.servers.push(row);
     });
-    scene.daemon.wait_status(3, "status", "Error_AuthenticationFailure").await;
+    scene.daemon.wait_for_value(3, "status", "Error_AuthenticationFailure").await;
     scene.prosody.account_with("cpe3@a.test", PASSWORD);
-    let wait: f64 = scene.status(3)["next attempt in"].parse().unwrap();
+    let wait = scene.status(3).await.next_attempt().unwrap();
     assert!(wait > 30_000.0, "{wait}");
     third = third.option("initial_retry_interval", 1).option("retry_max_interval", 1);
     scene.edit(|settings| settings.connections[2] = third);
@@ -72,12 +73,12 @@ async fn a_wait_of_hours_ends_with_the_options_that_made_it() {
 #[tokio::test]
 async fn aliases_of_the_connection_and_of_its_server() {
     let mut scene = Scene::start().await;
-    assert_eq!(scene.status(1)["alias"], "cpe-1");
+    assert_eq!(scene.status(1).await["alias"], "cpe-1");
     for (how, alias) in [(How::InPlace, "Home"), (How::Commit, "Büro")] {
         scene.by(how);
         scene.edit(|settings| settings.set_connection(1, "con_alias", alias));
-        scene.daemon.wait_status(1, "alias", alias).await;
-        assert_eq!(scene.status(2)["alias"], "cpe-2");
+        scene.daemon.wait_for_value(1, "alias", alias).await;
+        assert_eq!(scene.status(2).await["alias"], "cpe-2");
         scene.assert_both_same().await;
 
         let mark = scene.edit(|settings| settings.set_server(1, "con_srv_alias", alias));
@@ -89,5 +90,5 @@ async fn aliases_of_the_connection_and_of_its_server() {
     scene.edit(|settings| settings.set_connection(1, "enable", 0));
     scene.wait_stop(CPE1).await;
     scene.edit(|settings| settings.set_connection(1, "con_alias", "Asleep"));
-    scene.daemon.wait_status(1, "alias", "Asleep").await;
+    scene.daemon.wait_for_value(1, "alias", "Asleep").await;
 }

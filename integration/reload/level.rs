@@ -26,7 +26,7 @@ async fn loglevel_is_taken_over_at_once() {
             settings.set_connection(1, "con_alias", alias(n + 1));
         });
         // What a log that is silent does not tell, the status does.
-        scene.daemon.wait_status(1, "alias", &alias(n + 1)).await;
+        scene.daemon.wait_for_value(1, "alias", &alias(n + 1)).await;
         assert_unavailable(&scene.ask_once(&good_request(CPE1)).await);
     }
     scene.assert_both_same().await;

@@ -39,7 +39,7 @@ async fn another_password() {
         scene.prosody.account("cpe1@a.test");
         scene.edit(|settings| settings.set_connection(1, "tls_verify", 0));
         scene.wait_stop(CPE1).await;
-        scene.daemon.wait_status(1, "status", "Error_AuthenticationFailure").await;
+        scene.daemon.wait_for_value(1, "status", "Error_AuthenticationFailure").await;
         scene.assert_same(CPE2).await;
         scene.edit(|settings| settings.set_connection(1, "password", PASSWORD));
         scene.wait_start(CPE1).await;
@@ -52,16 +52,16 @@ async fn another_password() {
 async fn other_tls_options() {
     let options = Options { require_tls: false, ..Options::default() };
     let mut scene = Scene::start_with(options, |_| {}, |setup| setup).await;
-    assert_eq!(scene.status(1)["tls"], "true");
+    assert_eq!(scene.status(1).await["tls"], "true");
     scene.edit(|settings| settings.set_connection(1, "usetls", 0));
     scene.wait_restart(CPE1, CPE1).await;
-    scene.daemon.wait_status(1, "tls", "false").await;
+    scene.daemon.wait_for_value(1, "tls", "false").await;
     scene.assert_same(CPE2).await;
 
     scene.by(How::Commit);
     scene.edit(|settings| settings.set_connection(1, "usetls", "on"));
     scene.wait_restart(CPE1, CPE1).await;
-    scene.daemon.wait_status(1, "tls", "true").await;
+    scene.daemon.wait_for_value(1, "tls", "true").await;
 
     let copy = scene.daemon.xmpp().path().with_file_name("ca.pem");
     std::fs::copy(scene.prosody.ca().pem(), &copy).unwrap();
@@ -80,7 +80,7 @@ async fn other_tls_options() {
         settings.set_connection(1, "tls_ca", other.pem().display());
     });
     scene.wait_stop(CPE1).await;
-    scene.daemon.wait_status(1, "status", "Error_Misconfigured").await;
+    scene.daemon.wait_for_value(1, "status", "Error_Misconfigured").await;
     scene.assert_same(CPE2).await;
 }
 
@@ -94,7 +94,7 @@ async fn another_server_algorithm() {
     let mut scene = Scene::start_with(Options::default(), |_| {}, setup).await;
     scene.edit(|settings| settings.set_connection(1, "serveralgorithm", "DNS-SRV"));
     scene.wait_stop(CPE1).await;
-    scene.daemon.wait_status(1, "status", "ServerNotPresent").await;
+    scene.daemon.wait_for_value(1, "status", "ServerNotPresent").await;
     scene.assert_same(CPE2).await;
     scene.edit(|settings| settings.set_connection(1, "serveralgorithm", "servertable"));
     scene.wait_start(CPE1).await;
@@ -107,11 +107,11 @@ async fn other_server_rows() {
         let mut scene = Scene::start().await;
         scene.by(how);
         let port = scene.prosody.port();
-        scene.daemon.wait_status(1, "address", &format!("127.0.0.1:{port}")).await;
+        scene.daemon.wait_for_value(1, "address", &format!("127.0.0.1:{port}")).await;
         // Its address.
         scene.edit(|settings| settings.set_server(1, "server_address", "::1"));
         scene.wait_restart(CPE1, CPE1).await;
-        scene.daemon.wait_status(1, "address", &format!("[::1]:{port}")).await;
+        scene.daemon.wait_for_value(1, "address", &format!("[::1]:{port}")).await;
         scene.assert_same(CPE2).await;
         // One more, which is to be preferred.
         let second = Section::server(1, &scene.prosody).option("con_srv_inst", 7);
@@ -121,12 +121,12 @@ async fn other_server_rows() {
             settings.servers.push(second.option("priority", 1));
         });
         scene.wait_restart(CPE1, CPE1).await;
-        scene.daemon.wait_status(1, "address", &format!("127.0.0.1:{port}")).await;
+        scene.daemon.wait_for_value(1, "address", &format!("127.0.0.1:{port}")).await;
         scene.assert_same(CPE2).await;
         // That one disabled, and then gone: only the first makes a difference.
         scene.edit(|settings| settings.set_server(3, "enable", 0));
         scene.wait_restart(CPE1, CPE1).await;
-        scene.daemon.wait_status(1, "address", &format!("[::1]:{port}")).await;
+        scene.daemon.wait_for_value(1, "address", &format!("[::1]:{port}")).await;
         // Its port, where nobody is.
         let nobody = crate::harness::ports::free();
         scene.edit(|settings| {
@@ -134,7 +134,7 @@ async fn other_server_rows() {
             settings.set_server(1, "port", nobody);
         });
         scene.wait_stop(CPE1).await;
-        scene.daemon.wait_status(1, "status", "ServerNotPresent").await;
+        scene.daemon.wait_for_value(1, "status", "ServerNotPresent").await;
         scene.assert_same(CPE2).await;
         scene.edit(|settings| settings.set_server(1, "port", port));
         scene.wait_start(CPE1).await;

@@ -4,7 +4,7 @@ use crate::harness::prosody::Prosody;
 use crate::harness::scene::Settings;
 use crate::harness::stanzas::{assert_result, good_request};
 use crate::harness::uci::Section;
-use crate::harness::{CPE1, CPE2, How, LIMIT, Scene, until};
+use crate::harness::{CPE1, CPE2, How, LIMIT, Scene};
 
 #[tokio::test]
 async fn a_connection_that_is_added_is_started_and_one_that_is_removed_is_closed() {
@@ -18,7 +18,7 @@ async fn a_connection_that_is_added_is_started_and_one_that_is_removed_is_closed
         });
         scene.wait_stop(CPE2).await;
         scene.assert_same(CPE1).await;
-        until("no word of connection 2", LIMIT, || (!scene.daemon.status().contains_key(&2)).then_some(())).await;
+        scene.daemon.wait_forgotten(2).await;
 
         scene.edit(|settings| *settings = both);
         scene.wait_start(CPE2).await;
@@ -54,7 +54,7 @@ async fn a_connection_that_is_disabled_is_closed_and_one_that_is_enabled_is_star
         scene.by(how);
         scene.edit(|settings| settings.set_connection(1, "enable", 0));
         scene.wait_stop(CPE1).await;
-        scene.daemon.wait_status(1, "status", "Disabled").await;
+        scene.daemon.wait_for_value(1, "status", "Disabled").await;
         scene.assert_same(CPE2).await;
 
         // Not even its own account's settings matter while it is disabled.
@@ -72,7 +72,7 @@ async fn enable_0_closes_all_connections_and_the_daemon_goes_on() {
     scene.wait_stop(CPE1).await;
     scene.wait_stop(CPE2).await;
     for connection in [1, 2] {
-        scene.daemon.wait_status(connection, "status", "Disabled").await;
+        scene.daemon.wait_for_value(connection, "status", "Disabled").await;
     }
     assert!(scene.daemon.running());
     scene.edit(|settings| settings.set("enable", 1));

@@ -27,7 +27,7 @@ async fn wrong_user_or_password_is_not_authorized_and_nothing_is_run() {
         assert!(!answer.contains(WRONG) && !answer.contains("cpe-secret"), "{answer}");
     }
     assert_told(&scene, 0);
-    assert_eq!(scene.daemon.count(1, "refused_credentials"), 4);
+    assert_eq!(scene.daemon.count(1, "refused_credentials").await, 4);
     // Right ones are answered all the same.
     assert_result(&scene.ask_once(&good_request(CPE1)).await);
     assert_told(&scene, 1);
@@ -89,7 +89,7 @@ async fn what_is_no_connection_request_is_a_bad_request() {
     }
     // (An IQ with no child or with several does not come through: the server itself refuses it.)
     assert_told(&scene, 0);
-    assert_eq!(scene.daemon.count(1, "refused_malformed"), 7);
+    assert_eq!(scene.daemon.count(1, "refused_malformed").await, 7);
     scene.daemon.stop_and_look_for(&["cpe-secret"]).await;
 }
 

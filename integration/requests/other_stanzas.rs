@@ -2,7 +2,7 @@
 
 use super::assert_told;
 use crate::harness::stanzas::{CONNECTION_REQUEST, assert_result, assert_unavailable, iq, ping};
-use crate::harness::{CPE1, CPE2, LIMIT, Scene, until};
+use crate::harness::{CPE1, CPE2, Scene, Status};
 
 const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
 
@@ -63,7 +63,7 @@ async fn any_other_request_is_unavailable_once() {
 #[tokio::test]
 async fn messages_presence_and_answers_are_not_answered() {
     let mut scene = Scene::start().await;
-    let before = scene.daemon.count(1, "received");
+    let before = scene.daemon.count(1, "received").await;
     let request = format!(
         "<connectionRequest xmlns='{CONNECTION_REQUEST}'><username>cpe-user</username>\
          <password>cpe-secret</password></connectionRequest>"
@@ -83,9 +83,10 @@ async fn messages_presence_and_answers_are_not_answered() {
     // By whom the server answers a subscription request is its own affair; the CPE does not.
     scene.acs.send("<presence to='cpe1@a.test' type='subscribe'/>").await;
     assert_eq!(scene.uninvited(CPE1).await, [""; 0]);
-    until("all of them received", LIMIT, || (scene.daemon.count(1, "received") > before + sent).then_some(())).await;
-    assert_eq!(scene.daemon.count(1, "ignored"), 2);
-    assert_eq!(scene.daemon.count(1, "accepted"), 0);
+    let all = |status: &Status| status.number::<u64>("received") > before + sent;
+    scene.daemon.wait_for_status(1, "all of them received", all).await;
+    assert_eq!(scene.daemon.count(1, "ignored").await, 2);
+    assert_eq!(scene.daemon.count(1, "accepted").await, 0);
     assert_told(&scene, 0);
     scene.assert_both_same().await;
 }

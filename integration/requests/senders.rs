@@ -44,14 +44,14 @@ async fn a_bare_jid_passes_with_any_resource_and_nobody_with_a_name_like_it() {
     .await;
     for (n, stranger) in STRANGERS.iter().enumerate() {
         assert_unavailable(&ask_as(&prosody, stranger).await);
-        assert_eq!(daemon.count(1, "refused_sender"), 1 + n as u64);
+        assert_eq!(daemon.count(1, "refused_sender").await, 1 + n as u64);
     }
     assert!(daemon.ubus().calls().is_empty());
     for resource in ["any", "other"] {
         assert_result(&ask_as(&prosody, &format!("acs@a.test/{resource}")).await);
     }
     assert_eq!(daemon.ubus().calls().len(), 2);
-    assert_eq!(daemon.count(1, "accepted"), 2);
+    assert_eq!(daemon.count(1, "accepted").await, 2);
     daemon.stop_and_look_for(&["cpe-secret", crate::harness::prosody::PASSWORD]).await;
     for stranger in STRANGERS {
         let refused = daemon.log().since(0, &["NOTICE", "connection 1", &format!(" {stranger} "), "refused"]);
@@ -85,7 +85,7 @@ async fn only_the_listed_connections_accept_requests() {
     let mut scene = Scene::with(|settings| settings.set("id", 2)).await;
     assert_unavailable(&scene.ask_once(&good_request(CPE1)).await);
     assert_told(&scene, 0);
-    assert_eq!(scene.daemon.count(1, "refused_disabled"), 1);
+    assert_eq!(scene.daemon.count(1, "refused_disabled").await, 1);
     assert_result(&scene.ask_once(&good_request(CPE2)).await);
     assert_told(&scene, 1);
 }
@@ -105,7 +105,7 @@ async fn who_gives_wrong_credentials_five_times_is_not_listened_to_any_more() {
         assert_unavailable(&answer);
     }
     assert_told(&scene, 0);
-    assert_eq!(scene.daemon.count(1, "refused_locked"), 2);
+    assert_eq!(scene.daemon.count(1, "refused_locked").await, 2);
     assert_result(&scene.prosody.wire("other@a.test/r").await.ask(&good_request(CPE1)).await);
     assert_told(&scene, 1);
 }

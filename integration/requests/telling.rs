@@ -21,7 +21,7 @@ async fn a_request_gets_its_result_after_exactly_one_call_of_ubus() {
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].arguments, INFORM);
     assert_eq!(calls[0].status, Some(0));
-    assert_eq!((scene.daemon.count(1, "accepted"), scene.daemon.count(2, "accepted")), (1, 0));
+    assert_eq!((scene.daemon.count(1, "accepted").await, scene.daemon.count(2, "accepted").await), (1, 0));
     scene.daemon.stop_and_look_for(&["cpe-secret", PASSWORD]).await;
     let accepted = scene.daemon.log().since(0, &["NOTICE", "connection 1", "acs@a.test/r", "accepted"]);
     assert_eq!(accepted.len(), 1, "{accepted:?}");
@@ -40,7 +40,7 @@ async fn a_cwmp_client_that_says_no_or_is_not_there_is_unavailable() {
     scene.daemon.ubus().uninstall();
     assert_unavailable(&scene.ask_once(&good_request(CPE1)).await);
     scene.daemon.wait_for_log(&["NOTICE", "acs@a.test/r", "'ubus' cannot be run"], LIMIT).await;
-    assert_eq!(scene.daemon.count(1, "notify_failed"), 2);
+    assert_eq!(scene.daemon.count(1, "notify_failed").await, 2);
     scene.assert_both_same().await;
 }
 
@@ -119,7 +119,7 @@ async fn over_the_limit_nothing_is_run_and_what_was_refused_does_not_count() {
     assert_unavailable(&scene.ask_once(&good_request(CPE1)).await);
     assert_unavailable(&scene.ask_once(&good_request(CPE2)).await);
     assert_told(&scene, 2);
-    assert_eq!((scene.daemon.count(1, "refused_limit"), scene.daemon.count(2, "refused_limit")), (1, 1));
+    assert_eq!((scene.daemon.count(1, "refused_limit").await, scene.daemon.count(2, "refused_limit").await), (1, 1));
 }
 
 #[tokio::test]

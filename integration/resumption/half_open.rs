@@ -19,10 +19,10 @@ const NOTICED: Duration = Duration::from_secs(2 * INTERVAL as u64 + 3);
 async fn the_keepalive_asks_by_stream_management<S: Server>() {
     let scene = Scene::<S>::start(1).await;
     // The presence alone: no ping goes out.
-    let transmitted = scene.daemon.statuses().await[&1].number("transmitted");
+    let transmitted = scene.daemon.count(1, "transmitted").await;
     let asked = scene.server.acknowledgement_requests();
     until("two more requests", LIMIT, || (scene.server.acknowledgement_requests() >= asked + 2).then_some(())).await;
-    let status = scene.daemon.statuses().await.remove(&1).unwrap();
+    let status = scene.daemon.status(1).await;
     assert_eq!((status.word(), status.number("transmitted")), ("Enabled", transmitted));
     assert_eq!(scene.server.client_port(CPE), Some(scene.port));
 }
