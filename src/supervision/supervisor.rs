@@ -141,7 +141,7 @@ impl<Id: ChildId> Supervisor<Id> {
                     self.answer(&id, Until::Gone);
                 }
                 Action::Terminate(reason) => {
-                    tracing::info!(supervisor = %self.name, %reason, "supervisor ends");
+                    tracing::debug!(supervisor = %self.name, %reason, "supervisor ends");
                     if let Some(ended) = self.ended.take() {
                         // Nobody listens only if nobody owns the task, and then it is being aborted anyway.
                         let _ = ended.send(reason);
