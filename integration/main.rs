@@ -17,6 +17,7 @@ mod dns;
 mod fleet;
 mod harness;
 mod harness_itself;
+mod hostile;
 mod login;
 mod outage;
 mod reload;
