@@ -11,6 +11,7 @@
 
 mod acs;
 mod bad_input;
+mod certificates;
 mod command_line;
 mod crash;
 mod dns;
@@ -26,3 +27,4 @@ mod resumption;
 mod smoke;
 mod stopping;
 mod strangers;
+mod stream_errors;
