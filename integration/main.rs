@@ -19,6 +19,7 @@ mod fleet;
 mod harness;
 mod harness_itself;
 mod hostile;
+mod ipv6;
 mod login;
 mod outage;
 mod reload;
