@@ -11,12 +11,15 @@
 
 mod acs;
 mod bad_input;
+mod certificates;
 mod command_line;
 mod crash;
 mod dns;
 mod fleet;
 mod harness;
 mod harness_itself;
+mod hostile;
+mod ipv6;
 mod login;
 mod outage;
 mod reload;
@@ -25,3 +28,4 @@ mod resumption;
 mod smoke;
 mod stopping;
 mod strangers;
+mod stream_errors;

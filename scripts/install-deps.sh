@@ -15,7 +15,7 @@ command -v cc > /dev/null || die "a C compiler is missing; install gcc"
 # command:package
 needed=(
 	prosody:prosody erl:erlang-base ejabberdctl:ejabberd dnsmasq:dnsmasq-base
-	openssl:openssl setpriv:util-linux
+	openssl:openssl setpriv:util-linux faketime:faketime
 )
 packages=()
 for pair in "${needed[@]}"; do

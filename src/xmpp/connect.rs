@@ -295,7 +295,9 @@ async fn handshake(transport: Transport, config: Arc<ClientConfig>, account: &Ac
     match TlsConnector::from(config).connect(name, tcp).await {
         Ok(stream) => Ok(Transport::Tls(Box::new(stream))),
         Err(error) => Err(match certificate_error(&error) {
-            Some(certificate) => Cause::Certificate(certificate.to_string()),
+            Some(words) => Cause::Certificate(words),
+            // The same words as anywhere else, not the TLS library's.
+            None if error.kind() == io::ErrorKind::UnexpectedEof => StreamFault::Closed.into(),
             None => Cause::Io(error),
         }),
     }

@@ -14,7 +14,7 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 /// ALPN of direct TLS (XEP-0368).
 const ALPN: &[u8] = b"xmpp-client";
@@ -225,11 +225,19 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-/// The certificate error inside an I/O error of a handshake, if that is what it is.
+/// What is wrong with the certificate, if that is what an I/O error of a handshake is about.
 #[must_use]
-pub fn certificate_error(error: &io::Error) -> Option<&rustls::CertificateError> {
-    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
-        rustls::Error::InvalidCertificate(error) => Some(error),
-        _ => None,
-    }
+pub fn certificate_error(error: &io::Error) -> Option<String> {
+    let rustls::Error::InvalidCertificate(error) = error.get_ref()?.downcast_ref::<rustls::Error>()? else {
+        return None;
+    };
+    // rustls has words for some of them and mere names for the others.
+    Some(match error {
+        CertificateError::UnknownIssuer => "nobody that is trusted has issued it".to_owned(),
+        CertificateError::BadSignature => {
+            "its signature is not the one of the CA that is trusted by that name".to_owned()
+        }
+        CertificateError::BadEncoding => "it cannot be read".to_owned(),
+        other => other.to_string(),
+    })
 }

@@ -1,0 +1,266 @@
+//! Which servers are believed to be who they say, when that changes, and that a second look is shorter than the first.
+
+use std::path::{Path, PathBuf};
+
+use rcgen::{CertificateParams, KeyPair};
+
+use crate::harness::script::STARTTLS;
+use crate::harness::{Ca, Daemon, Endpoint, LIMIT, Options, Prosody, Script, Section, Server, Setup, Status, Validity};
+
+const CPE: &str = "cpe@a.test/wan";
+const ANY: &str = "tls_verify is 0: any certificate is accepted";
+
+/// A connection by STARTTLS to this server, with these further options.
+fn section(server: &impl Endpoint, options: &[(&str, &str)]) -> Section {
+    options.iter().fold(Section::connection(1, CPE, server), |section, (name, value)| section.option(name, value))
+}
+
+fn daemon(server: &impl Endpoint, options: &[(&str, &str)]) -> Daemon {
+    Daemon::start([&Section::general(&[1]), &section(server, options), &Section::server(1, server)])
+}
+
+async fn online(daemon: &Daemon, mark: usize) -> String {
+    daemon.log().wait(mark, &["online as", CPE], LIMIT).await
+}
+
+/// The certificate is refused: status and log say so, in these words.
+async fn refused(daemon: &Daemon, words: &str) {
+    let line = ["WARNING", "attempt failed", "TLS: the server's certificate is not accepted", words];
+    daemon.wait_for_log(&line, LIMIT).await;
+    let said = |status: &Status| {
+        status.word() == "Error_Misconfigured" && status.get("error").is_some_and(|error| error.contains(words))
+    };
+    let status = daemon.wait_for_status(1, "Error_Misconfigured", said).await;
+    assert_eq!(status.get("tls"), Some("false"), "{status:?}");
+}
+
+/// As [`refused`], by this server; nothing of the account was said to it.
+async fn refuses(server: &Prosody, options: &[(&str, &str)], words: &str) {
+    server.account("cpe@a.test");
+    // Long enough to be seen.
+    let waits = [("initial_retry_interval", "1000"), ("retry_max_interval", "1000")];
+    let daemon = daemon(server, &[&waits[..], options].concat());
+    refused(&daemon, words).await;
+    assert!(!server.log().contains("SASL"), "a login was begun");
+    assert_eq!(server.entries(CPE).bound, 0);
+    // The same is accepted by whoever asks for no proof, and says so each time.
+    let all = [options, &[("tls_verify", "0")]].concat();
+    let mut careless = self::daemon(server, &all);
+    for _ in 0..2 {
+        careless.wait_for_log(&["WARNING", "connection 1 ", ANY], LIMIT).await;
+        online(&careless, 0).await;
+        assert_eq!(careless.log().since(0, &[ANY]).len(), 1);
+        assert!(careless.stop().await.0.success());
+        careless.start_again();
+    }
+}
+
+async fn prosody(validity: Validity) -> Prosody {
+    Prosody::start_with(&["a.test"], Options { validity, ..Options::default() }).await
+}
+
+#[tokio::test]
+async fn expired() {
+    refuses(&prosody(Validity::Expired).await, &[], "expired").await;
+}
+
+#[tokio::test]
+async fn not_yet_valid() {
+    refuses(&prosody(Validity::NotYet).await, &[], "not valid yet").await;
+}
+
+#[tokio::test]
+async fn unknown_issuer() {
+    let directory = tempfile::tempdir().unwrap();
+    let other = self_sign(directory.path(), "ca.test");
+    let ca = other.to_str().unwrap();
+    refuses(&prosody(Validity::Now).await, &[("tls_ca", ca)], "nobody that is trusted has issued it").await;
+}
+
+/// One that calls itself as the trusted one does.
+#[tokio::test]
+async fn false_issuer() {
+    let other = Ca::new();
+    let ca = other.pem();
+    refuses(&prosody(Validity::Now).await, &[("tls_ca", ca.to_str().unwrap())], "its signature is not the one of")
+        .await;
+}
+
+#[tokio::test]
+async fn another_name() {
+    let script = Script::start("b.test", |_, mut peer| async move {
+        peer.open(STARTTLS).await?;
+        let _ = peer.starttls().await;
+        Ok(())
+    })
+    .await;
+    let daemon = daemon(&script, &[("initial_retry_interval", "1000"), ("retry_max_interval", "1000")]);
+    refused(&daemon, "not valid for name").await;
+    // The name that it is valid for is said too.
+    refused(&daemon, "b.test").await;
+    assert!(!script.wait_played(0, LIMIT).await.received.contains("<auth"));
+}
+
+/// A self-signed certificate for these names, and its key, in the places where the server looks for them.
+fn self_sign(directory: &Path, host: &str) -> PathBuf {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new([host.to_owned()]).unwrap().self_signed(&key).unwrap();
+    let path = directory.join(format!("{host}.crt"));
+    std::fs::write(&path, certificate.pem()).unwrap();
+    std::fs::write(directory.join(format!("{host}.key")), key.serialize_pem()).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn self_signed() {
+    let directory = tempfile::tempdir().unwrap();
+    let own = self_sign(directory.path(), "self.test");
+    let lua = format!(
+        "VirtualHost \"self.test\"\n  ssl = {{ certificate = \"{}\"; key = \"{}\" }}",
+        own.display(),
+        own.with_extension("key").display()
+    );
+    let server = Prosody::start_with(&["a.test"], Options { lua, ..Options::default() }).await;
+    server.account("cpe@self.test");
+    let to_self = |options: &[(&str, &str)]| {
+        let daemon = section(&server, options).option("domain", "self.test");
+        Daemon::start([&Section::general(&[1]), &daemon, &Section::server(1, &server)])
+    };
+    refused(&to_self(&[]), "nobody that is trusted has issued it").await;
+    let careless = to_self(&[("tls_verify", "0")]);
+    careless.wait_for_log(&["online as cpe@self.test/wan"], LIMIT).await;
+    // Whoever is given that very certificate trusts it.
+    let pinned = to_self(&[("tls_ca", own.to_str().unwrap())]);
+    pinned.wait_for_log(&["online as cpe@self.test/wan"], LIMIT).await;
+}
+
+/// What cannot be read or holds nothing is a mistake in the settings, in words.
+#[tokio::test]
+async fn a_tls_ca_that_is_of_no_use_and_is_put_right() {
+    let server = prosody(Validity::Now).await;
+    server.account("cpe@a.test");
+    let directory = tempfile::tempdir().unwrap();
+    let ca = directory.path().join("ca.pem");
+    let name = ca.to_str().unwrap().to_owned();
+    let daemon = daemon(&server, &[("tls_ca", &name)]);
+    daemon.wait_for_log(&["attempt failed", "tls_ca", &name, "No such file"], LIMIT).await;
+    daemon.wait_for_status(1, "Error_Misconfigured", |status| status.word() == "Error_Misconfigured").await;
+    std::fs::write(&ca, "nothing that is a certificate\n").unwrap();
+    daemon.wait_for_log(&["attempt failed", &name, "holds no usable CA certificate"], LIMIT).await;
+    let mark = daemon.log().mark();
+    std::fs::copy(server.ca().pem(), &ca).unwrap();
+    online(&daemon, mark).await;
+}
+
+/// The authority changes: what was refused is accepted at the next attempt, without a restart, and the other way round.
+#[tokio::test]
+async fn a_tls_ca_that_is_replaced_while_it_is_in_use() {
+    let mut server = prosody(Validity::Now).await;
+    server.account("cpe@a.test");
+    let directory = tempfile::tempdir().unwrap();
+    let ca = directory.path().join("ca.pem");
+    let replace = |with: &Path| {
+        let new = ca.with_extension("new");
+        std::fs::copy(with, &new).unwrap();
+        std::fs::rename(new, &ca).unwrap();
+    };
+    let other = self_sign(directory.path(), "ca.test");
+    replace(&other);
+    let daemon = daemon(&server, &[("tls_ca", ca.to_str().unwrap())]);
+    refused(&daemon, "nobody that is trusted has issued it").await;
+    let mark = daemon.log().mark();
+    replace(&server.ca().pem());
+    online(&daemon, mark).await;
+
+    // No stream is cut for it; but the next one is another matter.
+    replace(&other);
+    let mark = daemon.log().mark();
+    server.kill().await;
+    server.start_again().await;
+    daemon.log().wait(mark, &["attempt failed", "the server's certificate is not accepted"], LIMIT).await;
+    assert_eq!(daemon.log().since(mark, &["online as"]), [""; 0]);
+}
+
+/// The second connection of a client that ended the first one: what the server's own TLS says of it is in the log.
+async fn reconnects(versions: &[&'static rustls::SupportedProtocolVersion]) -> Vec<String> {
+    let script = Script::start_with("a.test", versions, |number, mut peer| async move {
+        peer.log_in(CPE).await?;
+        peer.expect("<presence").await?;
+        if number == 0 { Ok(()) } else { peer.expect_end().await.map(drop) }
+    })
+    .await;
+    let daemon = daemon(&script, &[]);
+    let first = online(&daemon, 0).await;
+    let mark = daemon.log().since(0, &[]).iter().position(|line| *line == first).unwrap() + 1;
+    vec![first, online(&daemon, mark).await]
+}
+
+#[tokio::test]
+async fn a_tls_session_is_resumed() {
+    for (version, name) in [(&rustls::version::TLS13, "TLS 1.3"), (&rustls::version::TLS12, "TLS 1.2")] {
+        let online = reconnects(&[version]).await;
+        assert!(online[0].contains(&format!("({name}, SCRAM")), "{online:?}");
+        assert!(online[1].contains(&format!("({name}, session resumed, SCRAM")), "{online:?}");
+    }
+}
+
+/// The library that makes a process believe in another time.
+fn libfaketime() -> PathBuf {
+    let places = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
+    let places = places.chain([PathBuf::from("/usr/lib")]);
+    let mut found = places.map(|place| place.join("faketime/libfaketime.so.1")).filter(|path| path.exists());
+    found.next().expect("libfaketime; scripts/install-deps.sh installs it")
+}
+
+fn in_1970(setup: Setup) -> Setup {
+    setup
+        .env("LD_PRELOAD", libfaketime())
+        .env("FAKETIME", "@1970-01-02 00:00:00")
+        // Time itself passes as ever.
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .env("DONT_FAKE_MONOTONIC", "1")
+}
+
+const CLOCK: &str = "the system's clock is before the time when this program was built";
+
+/// A device without a real-time clock: certificates are checked as of the build, and it says so once.
+#[tokio::test]
+async fn a_clock_that_stands_in_1970() {
+    let server = prosody(Validity::Now).await;
+    for account in ["cpe@a.test", "cpe2@a.test"] {
+        server.account(account);
+    }
+    let second = Section::connection(2, "cpe2@a.test/lan", &server);
+    let rows = [Section::server(1, &server), Section::server(2, &server)];
+    let sections = [&Section::general(&[1]), &section(&server, &[]), &second, &rows[0], &rows[1]];
+    let mut daemon = in_1970(Setup::new(sections)).start();
+    online(&daemon, 0).await;
+    daemon.wait_for_log(&["online as cpe2@a.test/lan"], LIMIT).await;
+    let status = daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
+    let since = status.number("since");
+    assert!((80_000.0..200_000.0).contains(&since), "the daemon does not believe in 1970: {status:?}");
+    // Both connections, and a daemon that has been told again, say it no more than once.
+    assert_eq!(daemon.log().since(0, &["WARNING", CLOCK]).len(), 1);
+    assert!(daemon.stop().await.0.success());
+}
+
+/// Which is no reason to believe everything.
+#[tokio::test]
+async fn an_expired_certificate_is_not_valid_in_1970_either() {
+    let server = prosody(Validity::Expired).await;
+    server.account("cpe@a.test");
+    let sections = [&Section::general(&[1]), &section(&server, &[]), &Section::server(1, &server)];
+    let daemon = in_1970(Setup::new(sections)).start();
+    refused(&daemon, "expired").await;
+    assert_eq!(server.entries(CPE).bound, 0);
+}
+
+/// With a clock that is right there is no such word.
+#[tokio::test]
+async fn a_good_certificate_with_a_good_clock() {
+    let server = prosody(Validity::Now).await;
+    server.account("cpe@a.test");
+    let daemon = daemon(&server, &[]);
+    online(&daemon, 0).await;
+    assert_eq!(daemon.log().since(0, &["WARNING"]), [""; 0]);
+}
