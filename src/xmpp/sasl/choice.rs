@@ -71,8 +71,10 @@ pub fn choose(offered: &[String], bindings: Option<&[String]>, can_bind: bool, t
         _ => true,
     };
     let chosen = best.into_iter().filter(usable).find(|mechanism| has(*mechanism))?;
-    // A server with -PLUS for another hash alone: nothing is bound then, and nothing is claimed.
-    let flag = if flag == Flag::Bound && !chosen.binds() { Flag::Unused } else { flag };
+    // PLAIN has no such flag: its refusal is that of the password, which is not to be sent twice. And a server with -PLUS
+    // for another hash alone: nothing is bound then, and nothing is claimed.
+    let unflagged = chosen == Mechanism::Plain || (flag == Flag::Bound && !chosen.binds());
+    let flag = if unflagged { Flag::Unused } else { flag };
     Some((chosen, flag))
 }
 
@@ -112,7 +114,7 @@ mod tests {
         let plain = ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"];
         let exporter = ["tls-server-end-point", "tls-exporter"];
         let other = ["tls-server-end-point"];
-        let cases: [Case<'_>; 11] = [
+        let cases: [Case<'_>; 13] = [
             (&ALL, Some(&exporter), true, true, Some((ScramSha256Plus, Flag::Bound))),
             (&ALL, None, true, true, Some((ScramSha256Plus, Flag::Bound))),
             (&ALL, Some(&other), true, true, Some((ScramSha256, Flag::Unused))),
@@ -122,6 +124,8 @@ mod tests {
             (&["SCRAM-SHA-1", "PLAIN"], None, false, false, Some((ScramSha1, Flag::Unused))),
             (&["SCRAM-SHA-1-PLUS"], Some(&exporter), true, true, Some((ScramSha1Plus, Flag::Bound))),
             (&["PLAIN"], None, false, true, Some((Plain, Flag::Unused))),
+            (&["PLAIN"], None, true, true, Some((Plain, Flag::Unused))),
+            (&["PLAIN", "SCRAM-SHA-1-PLUS"], Some(&other), true, true, Some((Plain, Flag::Unused))),
             (&["PLAIN"], None, false, false, None),
             (&["ANONYMOUS", "X-OAUTH2"], None, true, true, None),
         ];
