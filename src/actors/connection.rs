@@ -9,40 +9,32 @@
 //! | Online | stanzas are exchanged | Waiting when the stream is lost; Resolving on `see-other-host` and `reset` |
 //! | Closing | `</stream:stream>` is exchanged | the actor's end |
 //!
-//! Stop leads from Online to Closing, and from every other state to the actor's end.
+//! Stop leads from Online to Closing, and from every other state to the actor's end. What each wait and limit is for,
+//! and when the status changes, is in `docs/connection.md`.
 
 mod online;
+mod reaching;
+mod server_list;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler,
-    WrapFuture,
-};
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler};
 use tokio::time::Instant;
 
 use self::online::{Identity, Online};
+use self::server_list::ServerList;
 use super::Stop;
 use super::router::Router;
-use crate::config::model::{Connection as Settings, ConnectionId, ServerAlgorithm};
+use crate::config::model::{Connection as Settings, ConnectionId};
 use crate::status::{Board, Status};
-use crate::xmpp::connect::{Account, AttemptError, Cause, Entry, Session, attempt};
-use crate::xmpp::resolve::{Query, ResolveError, resolve};
+use crate::xmpp::connect::{Account, Entry, Session};
 use crate::xmpp::retry::{Next, Policy};
-use crate::xmpp::sasl::SaslError;
-use crate::xmpp::servers::{Address, Target};
 use crate::xmpp::session::{CLOSE_LIMIT, End, Event, Out};
 use crate::xmpp::stream_error::{Consequence, consequence};
 use crate::xmpp::tls::{LazyTls, TlsSettings};
-
-/// How long a whole resolution may take.
-const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
-
-/// How often in a row a server may send us elsewhere (RFC 6120 4.9.3.19 asks for a limit).
-const MAX_REDIRECTS: u8 = 3;
 
 /// What a connection needs of the house that it lives in.
 #[derive(Clone)]
@@ -102,27 +94,6 @@ enum State {
 enum Then {
     Attempt,
     NewRound,
-}
-
-/// The flat list of addresses of this round, and the one that it is the turn of.
-#[derive(Default)]
-struct ServerList {
-    addresses: Vec<Address>,
-    present: usize,
-    /// With `ServerTable`: the table was used up, so that the domain itself is next (RFC 6120 3.2).
-    fallback: bool,
-    /// `see-other-host`
-    redirect: Option<Target>,
-}
-
-impl ServerList {
-    fn present(&self) -> Option<&Address> {
-        self.addresses.get(self.present)
-    }
-
-    fn is_last(&self) -> bool {
-        self.present + 1 >= self.addresses.len()
-    }
 }
 
 /// The connection's name in the log.
@@ -185,149 +156,6 @@ impl Connection {
             State::Online(online) => online.leave(ctx),
             State::Idle | State::Closing => {}
         }
-    }
-
-    fn begin_round(&mut self, ctx: &mut Context<Self>) {
-        self.leave(ctx);
-        self.enter(Status::Connecting);
-        let query = self.query();
-        let resolv_conf = self.around.resolv_conf.clone();
-        let lookup = async move {
-            let work = resolve(query, &resolv_conf);
-            tokio::time::timeout(RESOLVE_LIMIT, work).await.unwrap_or_else(|_| {
-                Err(ResolveError::Failed {
-                    name: "the server".to_owned(),
-                    reason: format!("no answer within {} s", RESOLVE_LIMIT.as_secs()),
-                })
-            })
-        };
-        let job = ctx.spawn(lookup.into_actor(self).map(|list, connection, ctx| connection.resolved(list, ctx)));
-        self.state = State::Resolving(job);
-    }
-
-    fn query(&mut self) -> Query {
-        if let Some(target) = self.servers.redirect.take() {
-            return Query::Targets(vec![target]);
-        }
-        match self.settings.algorithm {
-            ServerAlgorithm::DnsSrv => {
-                Query::Srv { domain: self.account.ascii_domain.clone(), use_tls: self.settings.use_tls }
-            }
-            ServerAlgorithm::ServerTable => {
-                let table = Target::table(&self.settings.servers);
-                if self.servers.fallback || table.is_empty() {
-                    Query::Targets(vec![Target::domain(&self.account.ascii_domain)])
-                } else {
-                    Query::Targets(table)
-                }
-            }
-        }
-    }
-
-    fn resolved(&mut self, list: Result<Vec<Address>, ResolveError>, ctx: &mut Context<Self>) {
-        self.state = State::Idle;
-        match list {
-            Ok(addresses) => {
-                self.policy.resolved();
-                tracing::debug!("{}: servers: {}", self.name(), Listed(&addresses));
-                self.servers.addresses = addresses;
-                self.servers.present = 0;
-                self.attempt(ctx);
-            }
-            Err(error) => {
-                self.servers.addresses.clear();
-                self.servers.fallback = !self.servers.fallback;
-                let next = self.policy.failed(true, Duration::ZERO, &mut rand::rng());
-                self.report_failure(Status::ServerNotPresent, &error.to_string(), None, next.wait());
-                self.wait(next.wait(), Then::NewRound, ctx);
-            }
-        }
-    }
-
-    fn attempt(&mut self, ctx: &mut Context<Self>) {
-        self.leave(ctx);
-        let Some(address) = self.servers.present().cloned() else { return self.begin_round(ctx) };
-        self.enter(Status::Connecting);
-        let number = self.policy.attempt();
-        self.around.board.update(self.id(), |report| {
-            report.address = Some(address.to_string());
-            report.attempt = number;
-            report.next = None;
-        });
-        tracing::debug!("{}: attempt {number} at {address}", self.name());
-        let (account, tls) = (self.account.clone(), self.tls.clone());
-        let resumption = self.identity.as_ref().and_then(|identity| identity.management.borrow().resumption());
-        let work = async move { attempt(&address, &account, &tls, resumption).await };
-        let job = ctx.spawn(work.into_actor(self).map(|result, connection, ctx| connection.attempted(result, ctx)));
-        self.state = State::Attempting(job);
-    }
-
-    fn attempted(&mut self, result: Result<Session, AttemptError>, ctx: &mut Context<Self>) {
-        self.state = State::Idle;
-        let error = match result {
-            Ok(session) => return self.go_online(session, ctx),
-            Err(error) => error,
-        };
-        let mut floor = Duration::ZERO;
-        let mut status = status_of(&error);
-        if let Cause::StreamError(said) = &error.cause {
-            match consequence(said) {
-                Consequence::SeeOther(target) if self.follow(&target) => {
-                    self.servers.redirect = Some(target);
-                    return self.begin_round(ctx);
-                }
-                Consequence::Conflict => {
-                    status = Status::Error;
-                    floor = self.policy.floor_after_conflict();
-                }
-                _ => {}
-            }
-        }
-        if status == Status::ErrorAuthenticationFailure {
-            floor = self.policy.floor_after_refusal();
-        }
-        let last = self.servers.is_last();
-        let next = self.policy.failed(last, floor, &mut rand::rng());
-        let address = self.servers.present().map(ToString::to_string);
-        if status == Status::ServerNotPresent && !matches!(next, Next::NewRound(_)) {
-            // Others of this round may still be reached.
-            status = Status::Dormant;
-        }
-        self.report_failure(status, &error.to_string(), address.as_deref(), next.wait());
-        if !matches!(next, Next::NextAddress(_)) {
-            // There is a wait now: the row of redirections is over.
-            self.redirects = 0;
-        }
-        match next {
-            Next::Again(wait) => self.wait(wait, Then::Attempt, ctx),
-            Next::NextAddress(wait) => {
-                self.servers.present += 1;
-                self.wait(wait, Then::Attempt, ctx);
-            }
-            Next::NewRound(wait) => {
-                self.servers.fallback = !self.servers.fallback;
-                self.wait(wait, Then::NewRound, ctx);
-            }
-        }
-    }
-
-    /// Whether one more `see-other-host` is followed.
-    fn follow(&mut self, target: &Target) -> bool {
-        self.redirects = self.redirects.saturating_add(1);
-        let follow = self.redirects <= MAX_REDIRECTS;
-        if follow {
-            tracing::info!("{}: the server sends us to {}:{}", self.name(), target.host, target.port);
-        } else {
-            tracing::warn!("{}: sent elsewhere more than {MAX_REDIRECTS} times in a row", self.name());
-        }
-        follow
-    }
-
-    fn report_failure(&self, status: Status, error: &str, address: Option<&str>, wait: Duration) {
-        let at = address.map(|address| format!(" at {address}")).unwrap_or_default();
-        tracing::warn!("{}: attempt failed{at}: {error}; next try in {:.1} s", self.name(), wait.as_secs_f64());
-        self.around.board.update(self.id(), |report| report.error = Some(error.to_owned()));
-        self.enter(status);
     }
 
     /// Waits before the next step. A status of error stays to be seen through the wait.
@@ -431,29 +259,6 @@ impl Connection {
             }
             Next::NewRound(_) => self.wait(wait, Then::NewRound, ctx),
         }
-    }
-}
-
-/// The status that a failed attempt leads to.
-fn status_of(error: &AttemptError) -> Status {
-    match &error.cause {
-        Cause::Sasl(SaslError::Refused(_) | SaslError::Impostor(_)) => Status::ErrorAuthenticationFailure,
-        Cause::Certificate(_) | Cause::TlsSetup(_) | Cause::NoTls | Cause::TlsRefused => Status::ErrorMisconfigured,
-        Cause::Sasl(_) | Cause::StreamError(_) | Cause::BindRefused(_) => Status::Error,
-        Cause::Timeout | Cause::Io(_) | Cause::Stream(_) | Cause::Injected | Cause::Unexpected(_) => {
-            Status::ServerNotPresent
-        }
-    }
-}
-
-struct Listed<'a>(&'a [Address]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, address) in self.0.iter().enumerate() {
-            write!(f, "{}{address}", if n == 0 { "" } else { ", " })?;
-        }
-        Ok(())
     }
 }
 

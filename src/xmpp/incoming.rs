@@ -8,20 +8,17 @@
 
 use xso::error::{Error, FromEventsError};
 use xso::exports::rxml;
-use xso::fromxml::Discard;
 use xso::{Context, FromEventsBuilder, FromXml};
 
+use super::lenient::{Lenient, LenientBuilder};
 use super::ns;
 use super::payload::Payloads;
 
 /// A child of the stream: a stanza or a part of the negotiation.
-#[derive(Debug)]
-pub enum Element {
-    /// An element that xmppd knows.
-    Known(Known),
-    /// Any other element, or a known one whose content makes no sense. It was read to its end and dropped.
-    Unknown,
-}
+pub type Element = Lenient<Known>;
+
+/// Builds an [`Element`].
+pub type ElementBuilder = LenientBuilder<Known>;
 
 /// The children of the stream that xmppd knows.
 #[derive(FromXml, Debug)]
@@ -110,43 +107,6 @@ pub enum Known {
         #[xml(child(n = ..))]
         said: Said,
     },
-}
-
-impl FromXml for Element {
-    type Builder = ElementBuilder;
-
-    fn from_events(
-        name: rxml::QName,
-        attrs: rxml::AttrMap,
-        ctx: &Context<'_>,
-    ) -> Result<Self::Builder, FromEventsError> {
-        match <Result<Known, Error> as FromXml>::from_events(name, attrs, ctx) {
-            Ok(builder) => Ok(ElementBuilder::Known(Box::new(builder))),
-            Err(_) => Ok(ElementBuilder::Unknown(Discard::new())),
-        }
-    }
-}
-
-/// Builds an [`Element`] from XML events.
-pub enum ElementBuilder {
-    /// An element whose name is known.
-    Known(Box<<Result<Known, Error> as FromXml>::Builder>),
-    /// An element that is skipped.
-    Unknown(Discard),
-}
-
-impl FromEventsBuilder for ElementBuilder {
-    type Output = Element;
-
-    fn feed(&mut self, event: rxml::Event, ctx: &Context<'_>) -> Result<Option<Element>, Error> {
-        Ok(match self {
-            Self::Known(builder) => builder.feed(event, ctx)?.map(|read| match read {
-                Ok(known) => Element::Known(known),
-                Err(_) => Element::Unknown,
-            }),
-            Self::Unknown(discard) => discard.feed(event, ctx)?.map(|()| Element::Unknown),
-        })
-    }
 }
 
 /// `<iq/>` with the few payloads that xmppd knows (RFC 6120 8.2.3).

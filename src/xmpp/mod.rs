@@ -3,6 +3,7 @@
 pub mod connect;
 pub mod incoming;
 pub mod keepalive;
+pub mod lenient;
 pub mod ns;
 pub mod outgoing;
 pub mod parser;

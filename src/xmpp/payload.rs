@@ -9,6 +9,7 @@ use xso::fromxml::Discard;
 use xso::{Context, FromEventsBuilder, FromXml};
 
 use super::incoming::TextOnly;
+use super::lenient::Lenient;
 use super::ns;
 use crate::config::model::Password;
 
@@ -41,13 +42,7 @@ impl IntoIterator for Payloads {
 }
 
 /// A child element of an IQ.
-#[derive(Debug)]
-pub enum Payload {
-    /// One that xmppd knows.
-    Known(Known),
-    /// Any other. It was skipped.
-    Other,
-}
+pub type Payload = Lenient<Known>;
 
 /// The payloads that xmppd knows.
 #[derive(FromXml, Debug)]
@@ -83,40 +78,6 @@ pub enum Known {
         #[xml(child(n = ..))]
         condition: Condition,
     },
-}
-
-impl FromXml for Payload {
-    type Builder = PayloadBuilder;
-
-    fn from_events(
-        name: rxml::QName,
-        attrs: rxml::AttrMap,
-        ctx: &Context<'_>,
-    ) -> Result<Self::Builder, FromEventsError> {
-        match <Result<Known, Error> as FromXml>::from_events(name, attrs, ctx) {
-            Ok(builder) => Ok(PayloadBuilder::Known(Box::new(builder))),
-            Err(_) => Ok(PayloadBuilder::Other(Discard::new())),
-        }
-    }
-}
-
-/// Builds a [`Payload`] from XML events.
-pub enum PayloadBuilder {
-    /// An element whose name is known.
-    Known(Box<<Result<Known, Error> as FromXml>::Builder>),
-    /// An element that is skipped.
-    Other(Discard),
-}
-
-impl FromEventsBuilder for PayloadBuilder {
-    type Output = Payload;
-
-    fn feed(&mut self, event: rxml::Event, ctx: &Context<'_>) -> Result<Option<Payload>, Error> {
-        Ok(match self {
-            Self::Known(builder) => builder.feed(event, ctx)?.map(|read| read.map_or(Payload::Other, Payload::Known)),
-            Self::Other(discard) => discard.feed(event, ctx)?.map(|()| Payload::Other),
-        })
-    }
 }
 
 /// `<connectionRequest/>` (cwmp-xmppConnReq-1-0.xsd), as far as it can be told from what was sent.

@@ -8,6 +8,8 @@
 //! and then one attribute of 9 KiB in a stranger's message ends the stream.
 #![allow(clippy::transmute_ptr_to_ptr, reason = "rxml's macro for names does it, in the expanded code")]
 
+mod fault;
+
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
@@ -18,7 +20,6 @@ use std::task::{Context as TaskContext, Poll, ready};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
-use xso::error::FromEventsError;
 use xso::exports::rxml::{
     self, AttrMap, Event, Namespace,
     error::EndOrError,
@@ -27,6 +28,8 @@ use xso::exports::rxml::{
 };
 use xso::{AsXml, Context, FromEventsBuilder, FromXml};
 
+pub use self::fault::StreamFault;
+use self::fault::{broken, impossible, not_xml, unwritable};
 use super::incoming::{Element, ElementBuilder};
 use super::ns;
 use super::parser::Parser;
@@ -56,35 +59,6 @@ pub enum Received {
     Element(Box<Element>),
     /// `</stream:stream>`: the server has closed the stream.
     Footer,
-}
-
-/// Why nothing more can be read from, or written to, a stream.
-#[derive(Debug, thiserror::Error)]
-pub enum StreamFault {
-    /// The connection failed.
-    #[error("{0}")]
-    Io(io::Error),
-    /// The connection ended without `</stream:stream>`.
-    #[error("the server closed the connection")]
-    Closed,
-    /// What came is not XML as RFC 6120 11 allows it.
-    #[error("the server sent something that is not XML ({0})")]
-    NotXml(String),
-    /// What came is XML that RFC 6120 11.1 forbids.
-    #[error("the server sent a comment or a processing instruction, which XMPP forbids")]
-    Restricted,
-    /// What came is XML but not a stream.
-    #[error("the server does not speak XMPP (its stream begins with <{0}/>)")]
-    NotXmpp(String),
-    /// An element of more than [`MAX_ELEMENT`] bytes.
-    #[error("the server sent an element of more than {MAX_ELEMENT} bytes")]
-    TooLarge,
-    /// No sign of life, though one was asked for.
-    #[error("no sign of life from the server for {0} s")]
-    Silent(u64),
-    /// The server has stopped reading.
-    #[error("the server does not read what is sent to it")]
-    NotRead,
 }
 
 enum Reading {
@@ -361,28 +335,6 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
 fn header(mut attributes: AttrMap) -> Received {
     let mut attribute = |name| attributes.remove(Namespace::none(), name);
     Received::Header { id: attribute("id"), from: attribute("from") }
-}
-
-/// An end without TLS's own word of farewell is an end all the same.
-fn broken(error: io::Error) -> StreamFault {
-    if error.kind() == io::ErrorKind::UnexpectedEof { StreamFault::Closed } else { StreamFault::Io(error) }
-}
-
-fn not_xml(error: &rxml::Error) -> StreamFault {
-    match error {
-        // Nothing is too long for the parser that is not too long for us before.
-        rxml::Error::RestrictedXml(_) => StreamFault::Restricted,
-        _ => StreamFault::NotXml(error.to_string()),
-    }
-}
-
-fn unwritable(error: impl std::fmt::Display) -> StreamFault {
-    StreamFault::Io(io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))
-}
-
-/// [`Element`] takes every name; this arm exists for the type alone.
-fn impossible(_: FromEventsError) -> StreamFault {
-    StreamFault::NotXml("an element that cannot be begun".to_owned())
 }
 
 #[cfg(test)]

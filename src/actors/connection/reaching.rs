@@ -1,0 +1,159 @@
+//! The connection on its way to a server: looking servers up, trying addresses, and what follows from a failure.
+
+use std::time::Duration;
+
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+
+use super::server_list::Listed;
+use super::{Connection, State, Then};
+use crate::status::Status;
+use crate::xmpp::connect::{AttemptError, Cause, Session, attempt};
+use crate::xmpp::resolve::{ResolveError, resolve};
+use crate::xmpp::retry::Next;
+use crate::xmpp::sasl::SaslError;
+use crate::xmpp::servers::{Address, Target};
+use crate::xmpp::stream_error::{Consequence, consequence};
+
+/// How long a whole resolution may take.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often in a row a server may send us elsewhere (RFC 6120 4.9.3.19 asks for a limit).
+const MAX_REDIRECTS: u8 = 3;
+
+impl Connection {
+    pub(super) fn begin_round(&mut self, ctx: &mut Context<Self>) {
+        self.leave(ctx);
+        self.enter(Status::Connecting);
+        let query = self.servers.query(&self.settings, &self.account.ascii_domain);
+        let resolv_conf = self.around.resolv_conf.clone();
+        let lookup = async move {
+            let work = resolve(query, &resolv_conf);
+            tokio::time::timeout(RESOLVE_LIMIT, work).await.unwrap_or_else(|_| {
+                Err(ResolveError::Failed {
+                    name: "the server".to_owned(),
+                    reason: format!("no answer within {} s", RESOLVE_LIMIT.as_secs()),
+                })
+            })
+        };
+        let job = ctx.spawn(lookup.into_actor(self).map(|list, connection, ctx| connection.resolved(list, ctx)));
+        self.state = State::Resolving(job);
+    }
+
+    fn resolved(&mut self, list: Result<Vec<Address>, ResolveError>, ctx: &mut Context<Self>) {
+        self.state = State::Idle;
+        match list {
+            Ok(addresses) => {
+                self.policy.resolved();
+                tracing::debug!("{}: servers: {}", self.name(), Listed(&addresses));
+                self.servers.addresses = addresses;
+                self.servers.present = 0;
+                self.attempt(ctx);
+            }
+            Err(error) => {
+                self.servers.addresses.clear();
+                self.servers.fallback = !self.servers.fallback;
+                let next = self.policy.failed(true, Duration::ZERO, &mut rand::rng());
+                self.report_failure(Status::ServerNotPresent, &error.to_string(), None, next.wait());
+                self.wait(next.wait(), Then::NewRound, ctx);
+            }
+        }
+    }
+
+    pub(super) fn attempt(&mut self, ctx: &mut Context<Self>) {
+        self.leave(ctx);
+        let Some(address) = self.servers.present().cloned() else { return self.begin_round(ctx) };
+        self.enter(Status::Connecting);
+        let number = self.policy.attempt();
+        self.around.board.update(self.id(), |report| {
+            report.address = Some(address.to_string());
+            report.attempt = number;
+            report.next = None;
+        });
+        tracing::debug!("{}: attempt {number} at {address}", self.name());
+        let (account, tls) = (self.account.clone(), self.tls.clone());
+        let resumption = self.identity.as_ref().and_then(|identity| identity.management.borrow().resumption());
+        let work = async move { attempt(&address, &account, &tls, resumption).await };
+        let job = ctx.spawn(work.into_actor(self).map(|result, connection, ctx| connection.attempted(result, ctx)));
+        self.state = State::Attempting(job);
+    }
+
+    fn attempted(&mut self, result: Result<Session, AttemptError>, ctx: &mut Context<Self>) {
+        self.state = State::Idle;
+        let error = match result {
+            Ok(session) => return self.go_online(session, ctx),
+            Err(error) => error,
+        };
+        let mut floor = Duration::ZERO;
+        let mut status = status_of(&error);
+        if let Cause::StreamError(said) = &error.cause {
+            match consequence(said) {
+                Consequence::SeeOther(target) if self.follow(&target) => {
+                    self.servers.redirect = Some(target);
+                    return self.begin_round(ctx);
+                }
+                Consequence::Conflict => {
+                    status = Status::Error;
+                    floor = self.policy.floor_after_conflict();
+                }
+                _ => {}
+            }
+        }
+        if status == Status::ErrorAuthenticationFailure {
+            floor = self.policy.floor_after_refusal();
+        }
+        let last = self.servers.is_last();
+        let next = self.policy.failed(last, floor, &mut rand::rng());
+        let address = self.servers.present().map(ToString::to_string);
+        if status == Status::ServerNotPresent && !matches!(next, Next::NewRound(_)) {
+            // Others of this round may still be reached.
+            status = Status::Dormant;
+        }
+        self.report_failure(status, &error.to_string(), address.as_deref(), next.wait());
+        if !matches!(next, Next::NextAddress(_)) {
+            // There is a wait now: the row of redirections is over.
+            self.redirects = 0;
+        }
+        match next {
+            Next::Again(wait) => self.wait(wait, Then::Attempt, ctx),
+            Next::NextAddress(wait) => {
+                self.servers.present += 1;
+                self.wait(wait, Then::Attempt, ctx);
+            }
+            Next::NewRound(wait) => {
+                self.servers.fallback = !self.servers.fallback;
+                self.wait(wait, Then::NewRound, ctx);
+            }
+        }
+    }
+
+    /// Whether one more `see-other-host` is followed.
+    pub(super) fn follow(&mut self, target: &Target) -> bool {
+        self.redirects = self.redirects.saturating_add(1);
+        let follow = self.redirects <= MAX_REDIRECTS;
+        if follow {
+            tracing::info!("{}: the server sends us to {}:{}", self.name(), target.host, target.port);
+        } else {
+            tracing::warn!("{}: sent elsewhere more than {MAX_REDIRECTS} times in a row", self.name());
+        }
+        follow
+    }
+
+    fn report_failure(&self, status: Status, error: &str, address: Option<&str>, wait: Duration) {
+        let at = address.map(|address| format!(" at {address}")).unwrap_or_default();
+        tracing::warn!("{}: attempt failed{at}: {error}; next try in {:.1} s", self.name(), wait.as_secs_f64());
+        self.around.board.update(self.id(), |report| report.error = Some(error.to_owned()));
+        self.enter(status);
+    }
+}
+
+/// The status that a failed attempt leads to.
+fn status_of(error: &AttemptError) -> Status {
+    match &error.cause {
+        Cause::Sasl(SaslError::Refused(_) | SaslError::Impostor(_)) => Status::ErrorAuthenticationFailure,
+        Cause::Certificate(_) | Cause::TlsSetup(_) | Cause::NoTls | Cause::TlsRefused => Status::ErrorMisconfigured,
+        Cause::Sasl(_) | Cause::StreamError(_) | Cause::BindRefused(_) => Status::Error,
+        Cause::Timeout | Cause::Io(_) | Cause::Stream(_) | Cause::Injected | Cause::Unexpected(_) => {
+            Status::ServerNotPresent
+        }
+    }
+}
