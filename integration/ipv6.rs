@@ -36,7 +36,7 @@ async fn login_and_connection_requests() {
     let mut scene = scene(|_| {}).await;
     let address = format!("[::1]:{}", scene.prosody.port());
     for (id, jid) in [(1, CPE1), (2, CPE2)] {
-        let status = scene.status(id);
+        let status = scene.status(id).await;
         assert_eq!((status["address"].as_str(), status["tls"].as_str()), (address.as_str(), "true"));
         assert_eq!(status["jid"], jid);
         assert_result(&scene.ask_once(&good_request(jid)).await);
