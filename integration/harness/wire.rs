@@ -22,7 +22,7 @@ pub struct Wire {
 impl Wire {
     /// Logs in and binds the account's resource. No presence is sent.
     pub async fn login(account: Account) -> Self {
-        let tls = Arc::new(account.trust.client_config().unwrap());
+        let tls = account.trust.client_config().unwrap();
         let bare = account.jid.to_bare();
         let stream = Connector::new(account.server, tls)
             .login(&bare, &account.password, Timeouts::tight())

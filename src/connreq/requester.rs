@@ -1,8 +1,6 @@
 //! One session of an ACS's account, and the requests that it sends.
 
 use std::collections::VecDeque;
-use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +12,8 @@ use xmpp::parsers::iq::Iq;
 use xmpp::parsers::stanza::Stanza;
 use xmpp::tokio_xmpp::xmlstream::Timeouts;
 use xmpp::{Agent, ClientBuilder, Event};
+
+use crate::xmpp::tls::TlsSetupError;
 
 use super::connector::{Connector, Ended, OneLogin};
 use super::payload::{Credentials, connection_request};
@@ -42,7 +42,7 @@ pub struct Account {
 pub enum LoginError {
     /// The CA file cannot be used.
     #[error("cannot use the CA file: {0}")]
-    Trust(io::Error),
+    Trust(TlsSetupError),
     /// A JID without a local part is a server, not an account.
     #[error("{0} is not an account: no user name before the @")]
     NoAccount(Jid),
@@ -111,7 +111,7 @@ impl Requester {
     /// # Errors
     /// Says why there is no session; a refused login is told after about a second.
     pub async fn connect(account: Account, limit: Duration) -> Result<Self, LoginError> {
-        let tls = Arc::new(account.trust.client_config().map_err(LoginError::Trust)?);
+        let tls = account.trust.client_config().map_err(LoginError::Trust)?;
         if account.jid.node().is_none() {
             return Err(LoginError::NoAccount(account.jid));
         }
