@@ -544,3 +544,6 @@ impl Handler<Reconnect> for Connection {
 }
 
 super::crashes_when_told!(Connection);
+
+#[cfg(test)]
+mod waits;
