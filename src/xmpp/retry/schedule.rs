@@ -37,7 +37,7 @@ fn fill_evenly(step: &[Next], least: u64, most: u64, what: &str) {
     for next in step {
         let wait = next.wait();
         assert!((least..=most).contains(&wait), "{what}: {wait:?} is not within {least:?}..{most:?}");
-        let share = (wait - least).as_secs_f64() / (most - least).as_secs_f64();
+        let share = (wait.as_secs_f64() - least.as_secs_f64()) / (most.as_secs_f64() - least.as_secs_f64());
         let part = (0..PARTS - 1).find(|&part| share < f64::from(u8::try_from(part + 1).unwrap()) / 20.0);
         parts[part.unwrap_or(PARTS - 1)] += 1;
     }
