@@ -113,6 +113,8 @@ struct ServerList {
     fallback: bool,
     /// `see-other-host`
     redirect: Option<Target>,
+    /// The list is what `see-other-host` named, not what the settings or DNS name.
+    elsewhere: bool,
 }
 
 impl ServerList {
@@ -122,6 +124,21 @@ impl ServerList {
 
     fn is_last(&self) -> bool {
         self.present + 1 >= self.addresses.len()
+    }
+
+    /// With `ServerTable` table and domain take turns; where we were sent in between is neither.
+    fn used_up(&mut self) {
+        self.fallback ^= !self.elsewhere;
+    }
+
+    /// Where we were sent is tried once: a server that sends its clients to a host that is away, or a word that is out of
+    /// date, must not keep them from their own servers for as long as all attempts at one address take.
+    fn no_second_try_elsewhere(&self, next: Next) -> Next {
+        match next {
+            Next::Again(wait) if self.elsewhere && self.is_last() => Next::NewRound(wait),
+            Next::Again(wait) if self.elsewhere => Next::NextAddress(wait),
+            next => next,
+        }
     }
 }
 
@@ -206,7 +223,9 @@ impl Connection {
     }
 
     fn query(&mut self) -> Query {
-        if let Some(target) = self.servers.redirect.take() {
+        let redirect = self.servers.redirect.take();
+        self.servers.elsewhere = redirect.is_some();
+        if let Some(target) = redirect {
             return Query::Targets(vec![target]);
         }
         match self.settings.algorithm {
@@ -236,7 +255,7 @@ impl Connection {
             }
             Err(error) => {
                 self.servers.addresses.clear();
-                self.servers.fallback = !self.servers.fallback;
+                self.servers.used_up();
                 let next = self.policy.failed(true, Duration::ZERO, &mut rand::rng());
                 self.report_failure(Status::ServerNotPresent, &error.to_string(), None, next.wait());
                 self.wait(next.wait(), Then::NewRound, ctx);
@@ -287,7 +306,7 @@ impl Connection {
             floor = self.policy.floor_after_refusal();
         }
         let last = self.servers.is_last();
-        let next = self.policy.failed(last, floor, &mut rand::rng());
+        let next = self.servers.no_second_try_elsewhere(self.policy.failed(last, floor, &mut rand::rng()));
         let address = self.servers.present().map(ToString::to_string);
         if status == Status::ServerNotPresent && !matches!(next, Next::NewRound(_)) {
             // Others of this round may still be reached.
@@ -305,7 +324,7 @@ impl Connection {
                 self.wait(wait, Then::Attempt, ctx);
             }
             Next::NewRound(wait) => {
-                self.servers.fallback = !self.servers.fallback;
+                self.servers.used_up();
                 self.wait(wait, Then::NewRound, ctx);
             }
         }
@@ -411,7 +430,7 @@ impl Connection {
             }
             Consequence::FailedAttempt => {
                 status = Status::Error;
-                self.policy.failed(self.servers.is_last(), Duration::ZERO, rng)
+                self.servers.no_second_try_elsewhere(self.policy.failed(self.servers.is_last(), Duration::ZERO, rng))
             }
             Consequence::SeeOther(_) | Consequence::Reset | Consequence::Lost => {
                 self.policy.lost(lived, Duration::ZERO, rng)
