@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::prosody::PASSWORD;
 use crate::harness::script::{BIND, MECHANISMS, STARTTLS};
-use crate::harness::{Daemon, Endpoint, Honesty, LIMIT, Peer, Script, Section, Status, until};
+use crate::harness::{Daemon, Endpoint, Honesty, LIMIT, Peer, Script, Section, Status, ports, until};
 
 const CPE: &str = "cpe@a.test/wan";
 
@@ -197,6 +197,26 @@ async fn see_other_host_is_followed_at_most_three_times_in_a_row() {
     script.wait_played(3, LIMIT).await;
     assert_eq!(connections(&script), 4);
     assert_eq!(daemon.log().since(0, &["the server sends us to"]).len(), 3);
+}
+
+/// Where nobody is, is tried once: then it is the turn of the connection's own servers again.
+#[tokio::test]
+async fn see_other_host_that_is_away_does_not_keep_us_from_our_own() {
+    let nobody = ports::free();
+    let script = Script::start("a.test", move |number, mut peer| async move {
+        if number == 0 {
+            ends_with(&mut peer, &error("see-other-host", &format!("127.0.0.1:{nobody}"))).await
+        } else {
+            stays(&mut peer).await
+        }
+    })
+    .await;
+    // 16 attempts at each address.
+    let daemon = daemon(&script, &[], &[]);
+    wait_online(&script, 1).await;
+    let failed = daemon.log().since(0, &["attempt failed at", &nobody.to_string(), "Connection refused"]);
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(daemon.log().since(0, &["attempt failed"]), failed, "nobody else was tried in between");
 }
 
 /// An address that makes no sense is none: the stream is lost, no more.

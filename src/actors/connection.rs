@@ -239,7 +239,7 @@ impl Connection {
             }
             Consequence::FailedAttempt => {
                 status = Status::Error;
-                self.policy.failed(self.servers.is_last(), Duration::ZERO, rng)
+                self.servers.no_second_try_elsewhere(self.policy.failed(self.servers.is_last(), Duration::ZERO, rng))
             }
             Consequence::SeeOther(_) | Consequence::Reset | Consequence::Lost => {
                 self.policy.lost(lived, Duration::ZERO, rng)
@@ -349,3 +349,6 @@ impl Handler<Reconnect> for Connection {
 }
 
 super::crashes_when_told!(Connection);
+
+#[cfg(test)]
+mod waits;

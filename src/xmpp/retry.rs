@@ -317,3 +317,6 @@ mod tests {
         assert_eq!(policy.lost(Duration::ZERO, floor, rng), Next::NewRound(floor));
     }
 }
+
+#[cfg(test)]
+mod schedule;

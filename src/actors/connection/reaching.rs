@@ -51,7 +51,7 @@ impl Connection {
             }
             Err(error) => {
                 self.servers.addresses.clear();
-                self.servers.fallback = !self.servers.fallback;
+                self.servers.used_up();
                 let next = self.policy.failed(true, Duration::ZERO, &mut rand::rng());
                 self.report_failure(Status::ServerNotPresent, &error.to_string(), None, next.wait());
                 self.wait(next.wait(), Then::NewRound, ctx);
@@ -102,7 +102,7 @@ impl Connection {
             floor = self.policy.floor_after_refusal();
         }
         let last = self.servers.is_last();
-        let next = self.policy.failed(last, floor, &mut rand::rng());
+        let next = self.servers.no_second_try_elsewhere(self.policy.failed(last, floor, &mut rand::rng()));
         let address = self.servers.present().map(ToString::to_string);
         if status == Status::ServerNotPresent && !matches!(next, Next::NewRound(_)) {
             // Others of this round may still be reached.
@@ -120,7 +120,7 @@ impl Connection {
                 self.wait(wait, Then::Attempt, ctx);
             }
             Next::NewRound(wait) => {
-                self.servers.fallback = !self.servers.fallback;
+                self.servers.used_up();
                 self.wait(wait, Then::NewRound, ctx);
             }
         }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::config::model::{Connection as Settings, ServerAlgorithm};
 use crate::xmpp::resolve::Query;
+use crate::xmpp::retry::Next;
 use crate::xmpp::servers::{Address, Target};
 
 /// The flat list of addresses of this round, and the one that it is the turn of.
@@ -15,6 +16,8 @@ pub(super) struct ServerList {
     pub(super) fallback: bool,
     /// `see-other-host`
     pub(super) redirect: Option<Target>,
+    /// The list is what `see-other-host` named, not what the settings or DNS name.
+    elsewhere: bool,
 }
 
 impl ServerList {
@@ -26,9 +29,26 @@ impl ServerList {
         self.present + 1 >= self.addresses.len()
     }
 
+    /// With `ServerTable` table and domain take turns; where we were sent in between is neither.
+    pub(super) fn used_up(&mut self) {
+        self.fallback ^= !self.elsewhere;
+    }
+
+    /// Where we were sent is tried once: a server that sends its clients to a host that is away, or a word that is out of
+    /// date, must not keep them from their own servers for as long as all attempts at one address take.
+    pub(super) fn no_second_try_elsewhere(&self, next: Next) -> Next {
+        match next {
+            Next::Again(wait) if self.elsewhere && self.is_last() => Next::NewRound(wait),
+            Next::Again(wait) if self.elsewhere => Next::NextAddress(wait),
+            next => next,
+        }
+    }
+
     /// What is looked up for the next round; a redirection is followed once.
     pub(super) fn query(&mut self, settings: &Settings, ascii_domain: &str) -> Query {
-        if let Some(target) = self.redirect.take() {
+        let redirect = self.redirect.take();
+        self.elsewhere = redirect.is_some();
+        if let Some(target) = redirect {
             return Query::Targets(vec![target]);
         }
         match settings.algorithm {
