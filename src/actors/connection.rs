@@ -172,6 +172,31 @@ impl Connection {
         self.around.board.update(self.id(), |report| report.next = Some(until));
     }
 
+    /// Waits for what the retry policy has next.
+    fn proceed(&mut self, next: Next, ctx: &mut Context<Self>) {
+        let then = match next {
+            Next::Again(_) => Then::Attempt,
+            Next::NextAddress(_) => {
+                self.servers.present += 1;
+                Then::Attempt
+            }
+            Next::NewRound(_) => Then::NewRound,
+        };
+        self.wait(next.wait(), then, ctx);
+    }
+
+    /// Cuts a present wait short, and says to what. Never longer than it would have been: an interface that comes and goes
+    /// must not put the next try off for ever.
+    fn hurry(&mut self, ctx: &mut Context<Self>) -> Option<Duration> {
+        let State::Waiting { then, until, job } = &self.state else { return None };
+        let (then, until, job) = (*then, *until, *job);
+        ctx.cancel_future(job);
+        let remaining = until.saturating_duration_since(Instant::now());
+        let wait = remaining.min(self.policy.hurry(&mut rand::rng()));
+        self.wait(wait, then, ctx);
+        Some(wait)
+    }
+
     fn go_online(&mut self, session: Session, ctx: &mut Context<Self>) {
         let address = self.servers.present().map(ToString::to_string).unwrap_or_default();
         let (tls, description) = (session.tls, session.description.clone());
@@ -251,14 +276,7 @@ impl Connection {
         tracing::warn!("{}: stream lost after {} s: {error}; next try in {seconds:.1} s", self.name(), lived.as_secs());
         self.around.board.update(self.id(), |report| report.error = Some(error));
         self.enter(status);
-        match next {
-            Next::Again(_) => self.wait(wait, Then::Attempt, ctx),
-            Next::NextAddress(_) => {
-                self.servers.present += 1;
-                self.wait(wait, Then::Attempt, ctx);
-            }
-            Next::NewRound(_) => self.wait(wait, Then::NewRound, ctx),
-        }
+        self.proceed(next, ctx);
     }
 }
 
@@ -316,17 +334,12 @@ impl Handler<Update> for Connection {
         self.settings = settings;
         self.around.board.update(self.id(), |report| report.alias.clone_from(&self.settings.alias));
         self.policy.update(self.settings.retry);
-        match &mut self.state {
-            State::Online(online) => online.keepalive.update(self.settings.keepalive),
-            State::Waiting { then, until, job } if retry_changed => {
-                // A wait of hours under the old settings must not outlive them.
-                let (then, until, job) = (*then, *until, *job);
-                let remaining = until.saturating_duration_since(Instant::now());
-                let wait = remaining.min(self.policy.hurry(&mut rand::rng()));
-                ctx.cancel_future(job);
-                self.wait(wait, then, ctx);
-            }
-            _ => {}
+        if let State::Online(online) = &mut self.state {
+            online.keepalive.update(self.settings.keepalive);
+        }
+        if retry_changed {
+            // A wait of hours under the old settings must not outlive them.
+            self.hurry(ctx);
         }
         self.check_keepalive(ctx);
     }
@@ -336,14 +349,8 @@ impl Handler<Reconnect> for Connection {
     type Result = ();
 
     fn handle(&mut self, _: Reconnect, ctx: &mut Context<Self>) {
-        if let State::Waiting { then, until, job } = &self.state {
-            let (then, until, job) = (*then, *until, *job);
-            ctx.cancel_future(job);
-            // Never longer than it would have been: an interface that comes and goes must not put the next try off for ever.
-            let remaining = until.saturating_duration_since(Instant::now());
-            let wait = remaining.min(self.policy.hurry(&mut rand::rng()));
+        if let Some(wait) = self.hurry(ctx) {
             tracing::info!("{}: asked to reconnect; next try in {:.1} s", self.name(), wait.as_secs_f64());
-            self.wait(wait, then, ctx);
         }
     }
 }

@@ -23,7 +23,8 @@ use super::router::{Router, Rules};
 use crate::config::model::{ConnectionId, Settings};
 use crate::status::Status;
 use crate::supervision::{
-    Child, ChildSpec, Incarnation, Intensity, RestartType, Running, Shutdown, Strategy, SupervisionError, Supervisor,
+    Child, ChildSpec, ExitReason, Incarnation, Intensity, RestartType, Running, Shutdown, Strategy, SupervisionError,
+    Supervisor,
 };
 
 /// Exits of the actors at the root within [`PERIOD`] before the process ends, for procd to start it anew.
@@ -119,11 +120,11 @@ fn control(house: &House) -> Running {
     Running::actor(Control::new(house.clone())).1
 }
 
-/// One connection. Its settings are those of the moment when it is started, or started again.
+/// One connection. Its settings are those of the moment when it is started, or started again; if it is not configured any
+/// more by then, it ends at once, and its removal is on its way.
 ///
 /// # Panics
-/// This does not; the start function in it does where the connection is not configured any more, and the supervisor takes
-/// that for the child's exit.
+/// This does not; the start function in it would without a router, and the supervisor takes that for the child's exit.
 #[must_use]
 pub fn connection(house: House, id: ConnectionId) -> Child<ConnectionId> {
     let spec = ChildSpec {
@@ -135,7 +136,9 @@ pub fn connection(house: House, id: ConnectionId) -> Child<ConnectionId> {
     #[allow(clippy::expect_used)]
     let start = move |_| {
         let mut rooms = house.rooms();
-        let settings = rooms.running.connections.get(&id).cloned().expect("only what is configured is started");
+        let Some(settings) = rooms.running.connections.get(&id).cloned() else {
+            return Running::new(actix_rt::spawn(async { ExitReason::Normal }), || ());
+        };
         let router = rooms.router.clone().expect("the router is started before the connections");
         let around = Surroundings { router, board: house.board.clone(), resolv_conf: house.resolv_conf() };
         let (address, running) = Running::actor(Connection::new(settings, around));

@@ -84,43 +84,36 @@ pub fn decide(
     under_way: bool,
     now: Instant,
 ) -> Decision {
-    match check(general, configured, history, request, under_way, now) {
+    let mut check = || {
+        if !accepts(&general.accepting, request.connection) {
+            return Err(Refusal::Disabled);
+        }
+        let sender =
+            allowed_sender(&general.allowed, request.from.as_deref(), &request.account).ok_or(Refusal::Sender)?;
+        if history.lockout.is_locked(&sender, now) {
+            return Err(Refusal::Locked);
+        }
+        let given = request.credentials.as_ref().ok_or(Refusal::Malformed)?;
+        if !configured.is_some_and(|configured| is_same(configured, given)) {
+            history.lockout.wrong(&sender, now);
+            return Err(Refusal::Credentials);
+        }
+        history.lockout.right(&sender);
+        if !under_way && general.limit != 0 {
+            while history.told.front().is_some_and(|at| now.duration_since(*at) >= general.period) {
+                history.told.pop_front();
+            }
+            if history.told.len() >= usize::from(general.limit) {
+                return Err(Refusal::Limit);
+            }
+            history.told.push_back(now);
+        }
+        Ok(())
+    };
+    match check() {
         Ok(()) => Decision::Grant,
         Err(refusal) => Decision::Refuse(refusal),
     }
-}
-
-fn check(
-    general: &General,
-    configured: Option<&Credentials>,
-    history: &mut History,
-    request: &Request,
-    under_way: bool,
-    now: Instant,
-) -> Result<(), Refusal> {
-    if !accepts(&general.accepting, request.connection) {
-        return Err(Refusal::Disabled);
-    }
-    let sender = allowed_sender(&general.allowed, request.from.as_deref(), &request.account).ok_or(Refusal::Sender)?;
-    if history.lockout.is_locked(&sender, now) {
-        return Err(Refusal::Locked);
-    }
-    let given = request.credentials.as_ref().ok_or(Refusal::Malformed)?;
-    if !configured.is_some_and(|configured| is_same(configured, given)) {
-        history.lockout.wrong(&sender, now);
-        return Err(Refusal::Credentials);
-    }
-    history.lockout.right(&sender);
-    if !under_way && general.limit != 0 {
-        while history.told.front().is_some_and(|at| now.duration_since(*at) >= general.period) {
-            history.told.pop_front();
-        }
-        if history.told.len() >= usize::from(general.limit) {
-            return Err(Refusal::Limit);
-        }
-        history.told.push_back(now);
-    }
-    Ok(())
 }
 
 /// Whether this connection takes connection requests at all.

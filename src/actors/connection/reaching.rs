@@ -113,17 +113,10 @@ impl Connection {
             // There is a wait now: the row of redirections is over.
             self.redirects = 0;
         }
-        match next {
-            Next::Again(wait) => self.wait(wait, Then::Attempt, ctx),
-            Next::NextAddress(wait) => {
-                self.servers.present += 1;
-                self.wait(wait, Then::Attempt, ctx);
-            }
-            Next::NewRound(wait) => {
-                self.servers.used_up();
-                self.wait(wait, Then::NewRound, ctx);
-            }
+        if matches!(next, Next::NewRound(_)) {
+            self.servers.used_up();
         }
+        self.proceed(next, ctx);
     }
 
     /// Whether one more `see-other-host` is followed.
