@@ -5,6 +5,7 @@
 
 mod expected;
 mod others;
+mod own_server;
 mod play;
 
 use expected::Outcome;

@@ -3,7 +3,8 @@
 //! The memory is bounded whoever sends. What is forgotten first is the sender with the fewest wrong tries that is not
 //! locked out, and of those the oldest; a lock-out is never forgotten before its time. So nobody can push his own lock-out
 //! out by flooding. If all places are taken by lock-outs, a new sender's wrong tries are not remembered; by then the
-//! flood has cost its sender [`PLACES`] accounts with five requests each within a minute.
+//! flood has cost its sender [`PLACES`] accounts with five requests each within a minute. With `allowed_jid` there is a
+//! place for each of its senders, and nothing is forgotten.
 
 use std::collections::HashMap;
 use std::time::Duration;
