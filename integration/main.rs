@@ -22,6 +22,7 @@ mod hostile;
 mod ipv6;
 mod login;
 mod outage;
+mod payloads;
 mod reload;
 mod requests;
 mod resumption;
