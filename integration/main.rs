@@ -16,6 +16,7 @@ mod command_line;
 mod crash;
 mod dns;
 mod fleet;
+mod genieacs;
 mod harness;
 mod harness_itself;
 mod hostile;

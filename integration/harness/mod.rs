@@ -10,6 +10,7 @@ pub mod dns;
 pub mod ejabberd;
 pub mod fleet;
 pub mod gate;
+pub mod genieacs;
 pub mod log;
 pub mod ports;
 pub mod process;
