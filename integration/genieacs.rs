@@ -1,4 +1,4 @@
-//! GenieACS's side of a connection request, through real servers: it may have a handful of credentials to try.
+//! `GenieACS`'s side of a connection request, through real servers: it may have a handful of credentials to try.
 
 use crate::harness::genieacs::{Answer, GenieAcs, Login};
 use crate::harness::prosody::PASSWORD;

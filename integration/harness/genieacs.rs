@@ -1,4 +1,4 @@
-//! An ACS that does on the wire what GenieACS does: no library's stream, no buffer.
+//! An ACS that does on the wire what `GenieACS` does: no library's stream, no buffer.
 //!
 //! Once it is online, whatever one read gives has to be whole stanzas; of an error it looks at nothing but the first child;
 //! it waits 2 s for an answer, and on `not-authorized` tries its next credentials at once.

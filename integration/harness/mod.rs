@@ -13,6 +13,7 @@ pub mod gate;
 pub mod genieacs;
 pub mod log;
 pub mod ports;
+pub mod proc;
 pub mod process;
 pub mod prosody;
 pub mod scene;
