@@ -9,9 +9,6 @@ use crate::harness::proc::{descriptors, is_running, kill, wait_childless, wait_d
 use crate::harness::stanzas::{assert_result, assert_unavailable, good_request, id};
 use crate::harness::{CPE1, CPE2, LIMIT, Scene, until};
 
-/// Long enough for what is only slow, on a busy machine too.
-const LIMIT_MS: u32 = 2500;
-
 /// What comes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Comes {
@@ -21,37 +18,45 @@ enum Comes {
 }
 use Comes::{No, Yes};
 
-const KILLED: Comes = No("did not end within 2500 ms and was killed");
+/// How long `ubus` may take where it comes to its end, however slow the machine is.
+const LONG: u32 = 10_000;
+/// And where it does not.
+const SHORT: u32 = 1500;
+const KILLED: Comes = No("did not end within 1500 ms and was killed");
 
-/// What `ubus` does; processes that are meant to outlive it write their numbers to `$state/left`.
-const DOES: [(&str, &str, Comes); 20] = [
+/// What `ubus` does before it ends; processes that are meant to outlive it write their numbers to `$state/left`.
+const ENDS: [(&str, &str, Comes); 10] = [
     ("is slow", "sleep 0.3", Yes),
+    ("prints 10 MB", "head -c 10000000 /dev/zero", Yes),
+    ("prints 10 MB of errors", "head -c 10000000 /dev/zero >&2", Yes),
+    ("prints what is no text", r"printf '\377\000\033[2J\n%s\r' x", Yes),
+    ("closes its output and ends", "exec >&- 2>&-; sleep 0.2", Yes),
+    ("says no", "finish 1", No("ended with exit status 1")),
+    ("is killed", "kill -KILL $$", No("was ended by signal 9")),
+    ("crashes", "ulimit -c 0; kill -SEGV $$", No("was ended by signal 11")),
+    ("leaves a child with its output open", "sleep 1000 & echo $! > $state/left; finish 0", Yes),
+    ("leaves a daemon", "setsid sleep 1000 & echo $! > $state/left; finish 0", Yes),
+];
+
+/// What it does and does not end.
+const HANGS: [(&str, &str, Comes); 10] = [
     ("hangs", "exec sleep 1000", KILLED),
     ("hangs with a child", "sleep 1000 & sleep 1000", KILLED),
     ("ignores signals", "trap '' TERM INT HUP QUIT PIPE; while :; do sleep 1000; done", KILLED),
     ("is stopped", "kill -STOP $$", KILLED),
     ("spins", "while :; do :; done", KILLED),
     ("prints without end", "exec cat /dev/zero", KILLED),
-    ("prints 10 MB", "head -c 10000000 /dev/zero", Yes),
-    ("prints 10 MB of errors", "head -c 10000000 /dev/zero >&2", Yes),
-    ("prints what is no text", r"printf '\377\000\033[2J\n%s\r' x", Yes),
     ("closes its output and runs on", "exec >&- 2>&-; sleep 1000", KILLED),
-    ("closes its output and ends", "exec >&- 2>&-; sleep 0.2", Yes),
-    ("says no", "finish 1", No("ended with exit status 1")),
-    ("is killed", "kill -KILL $$", No("was ended by signal 9")),
-    ("crashes", "ulimit -c 0; kill -SEGV $$", No("was ended by signal 11")),
     ("has a hundred children", "n=0; while [ $n -lt 100 ]; do sleep 1000 & n=$((n+1)); done; wait", KILLED),
     ("forks on and on", "for n in 1 2 3; do (while :; do (sleep 1000 &); sleep 0.02; done) & done; wait", KILLED),
-    ("leaves a child with its output open", "sleep 1000 & echo $! > $state/left; finish 0", Yes),
-    ("leaves a daemon", "setsid sleep 1000 & echo $! > $state/left; finish 0", Yes),
     // It has left the process group: nobody knows it.
     ("starts a daemon and hangs", "setsid sleep 1000 & echo $! > $state/left; sleep 1000", KILLED),
 ];
 
 /// A scene, and how many descriptors xmppd has open when nothing is going on.
-async fn start() -> (Scene, usize) {
+async fn start(limit: u32) -> (Scene, usize) {
     let mut scene = Scene::with(|settings| {
-        settings.set("notify_timeout_ms", LIMIT_MS);
+        settings.set("notify_timeout_ms", limit);
         settings.set("connreq_limit", 0);
     })
     .await;
@@ -89,9 +94,18 @@ async fn once(scene: &mut Scene, open: usize, what: &str, comes: Comes, mend: im
 }
 
 #[tokio::test]
-async fn whatever_ubus_does_is_answered_once_and_leaves_nothing_behind() {
-    let (mut scene, open) = start().await;
-    for (what, does, comes) in DOES {
+async fn a_ubus_that_ends_somehow_is_answered_once_and_leaves_nothing_behind() {
+    each_leaves_nothing_behind(LONG, &ENDS).await;
+}
+
+#[tokio::test]
+async fn a_ubus_that_hangs_somehow_is_answered_once_and_leaves_nothing_behind() {
+    each_leaves_nothing_behind(SHORT, &HANGS).await;
+}
+
+async fn each_leaves_nothing_behind(limit: u32, cases: &[(&str, &str, Comes)]) {
+    let (mut scene, open) = start(limit).await;
+    for &(what, does, comes) in cases {
         let note = scene.daemon.ubus().file("leader");
         scene.daemon.ubus().does(&format!("echo $$ > $state/leader\n{does}"));
         once(&mut scene, open, what, comes, |scene| scene.daemon.ubus().behave()).await;
@@ -104,7 +118,7 @@ async fn whatever_ubus_does_is_answered_once_and_leaves_nothing_behind() {
         }
         wait_group_gone(number(&note), what).await;
     }
-    assert_told(&scene, 1 + 2 * DOES.len());
+    assert_told(&scene, 1 + 2 * cases.len());
     scene.assert_both_same().await;
     let longest = scene.daemon.log().lines().iter().map(String::len).max();
     assert!(longest < Some(5000), "{longest:?} bytes in one line of the log");
@@ -112,7 +126,7 @@ async fn whatever_ubus_does_is_answered_once_and_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_ubus_that_cannot_be_run_is_unavailable_until_it_can() {
-    let (mut scene, open) = start().await;
+    let (mut scene, open) = start(LONG).await;
     scene.daemon.ubus().executable(false);
     once(&mut scene, open, "not executable", No("'ubus' cannot be run"), |scene| scene.daemon.ubus().executable(true))
         .await;
@@ -127,7 +141,7 @@ async fn a_ubus_that_cannot_be_run_is_unavailable_until_it_can() {
 /// No shell is asked for help: neither to find a program nor to run what says not by whom it is to be run.
 #[tokio::test]
 async fn a_command_is_found_as_the_system_finds_it() {
-    let (mut scene, open) = start().await;
+    let (mut scene, open) = start(LONG).await;
     let bin = scene.daemon.ubus().bin();
     let put = |name: &str, text: &str| {
         std::fs::write(bin.join(name), text).unwrap();
@@ -184,8 +198,7 @@ async fn a_command_is_found_as_the_system_finds_it() {
 #[tokio::test]
 async fn five_hundred_requests_while_one_is_under_way_share_its_call() {
     for (status, accepted) in [(0, true), (1, false)] {
-        let (mut scene, open) = start().await;
-        scene.edit_rules(|settings| settings.set("notify_timeout_ms", 10_000)).await;
+        let (mut scene, open) = start(LONG).await;
         scene.daemon.ubus().fail_with(status);
         scene.daemon.ubus().hold();
         let first = good_request(CPE1);
