@@ -21,6 +21,7 @@ mod harness_itself;
 mod hostile;
 mod ipv6;
 mod login;
+mod operator_tool;
 mod outage;
 mod reload;
 mod requests;
