@@ -58,7 +58,7 @@ pub(super) struct Arguments {
     pub(super) login_timeout: Duration,
 
     /// Connection request user name, as the CPEs know it.
-    #[arg(long, value_name = "NAME", default_value = "", help_heading = "Requests")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true, help_heading = "Requests")]
     pub(super) connreq_user: String,
     /// File with the connection request password.
     #[arg(long, value_name = "FILE", help_heading = "Requests")]
@@ -156,6 +156,22 @@ mod tests {
         Arguments::command().debug_assert();
         let help = Arguments::command().render_help().to_string();
         assert_eq!(help.lines().find(|line| line.chars().count() > 120), None);
+    }
+
+    #[test]
+    fn the_page_has_every_option_and_every_exit_status() {
+        let page = include_str!("../../../docs/connreq.1");
+        let command = Arguments::command();
+        let names: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
+        assert!(names.len() > 15, "{names:?}");
+        for name in names {
+            assert!(page.contains(&format!(".It Fl -{name}")) || page.contains(&format!(", Fl -{name}")), "--{name}");
+            assert!(page.contains(&format!(".Op Fl -{name}")) || ["ca", "insecure", "jid"].contains(&name), "--{name}");
+        }
+        let statuses = page.split(".Sh EXIT STATUS").nth(1).unwrap();
+        for status in 0..=5 {
+            assert!(statuses.contains(&format!("\n.It {status}\n")), "{status}");
+        }
     }
 
     #[test]

@@ -17,6 +17,8 @@ const CLEAR: &str = "\r\x1b[2K";
 #[derive(Debug)]
 pub(super) struct Bar {
     shown: bool,
+    /// Lines are written to a terminal as well.
+    among_lines: bool,
     drawn: Option<Instant>,
 }
 
@@ -34,7 +36,8 @@ pub(super) struct Progress<'a> {
 impl Bar {
     pub(super) fn new(wanted: bool, targets: usize) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { shown: wanted && targets >= MANY && !dumb && std::io::stderr().is_terminal(), drawn: None }
+        let shown = wanted && targets >= MANY && !dumb && std::io::stderr().is_terminal();
+        Self { shown, among_lines: std::io::stdout().is_terminal(), drawn: None }
     }
 
     /// Draws it, unless that was done just now.
@@ -47,7 +50,14 @@ impl Bar {
         }
     }
 
-    /// Takes it away, to make room for a line; the next [`draw`](Self::draw) draws it in any case.
+    /// Makes room for a line on standard output, where that is needed.
+    pub(super) fn make_room(&mut self) {
+        if self.among_lines {
+            self.clear();
+        }
+    }
+
+    /// Takes it away; the next [`draw`](Self::draw) draws it in any case.
     pub(super) fn clear(&mut self) {
         if self.drawn.take().is_some() {
             let _ = write!(std::io::stderr(), "{CLEAR}");

@@ -222,6 +222,7 @@ impl Tool {
             self.output_closed = true;
         } else if !self.output_lost {
             self.output_lost = true;
+            self.bar.clear();
             complain(&format!("standard output: {error}"));
         }
     }
@@ -264,7 +265,7 @@ impl World for Tool {
         let written = if self.arguments.quiet || self.output_closed {
             Ok(())
         } else {
-            self.bar.clear();
+            self.bar.make_room();
             let line = if self.arguments.json { output::json(&report) } else { Ok(output::line(&report, self.width)) };
             line.map_err(io::Error::from).and_then(|line| say(&line))
         };

@@ -1,6 +1,6 @@
 //! The tool `connreq`: asks one or many CPEs, once or repeatedly, and sums up their answers.
 //!
-//! What decides, parses and words is pure and tested beside it; [`run`] carries it out over one login.
+//! What decides, parses and words is pure and tested beside it; `run` carries it out over one login.
 
 mod arguments;
 mod bar;

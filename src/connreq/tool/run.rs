@@ -14,6 +14,10 @@ use super::outcome::Outcome;
 /// How long the end of a session may take, a request included that cannot be written.
 const GOODBYE: Duration = Duration::from_secs(4);
 
+/// From the start of a round that lost its session, or had none, to the next one: a server that is away, or throws everyone
+/// out, is not to be hammered.
+const RECOVERY: Duration = Duration::from_secs(5);
+
 /// How a login ended that is no session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NoLogin {
@@ -53,6 +57,7 @@ pub(super) enum End {
 pub(super) async fn run(targets: &[FullJid], pace: Pace, world: &mut impl World) -> End {
     let mut courier = None;
     let mut round = 1;
+    let mut earliest = Instant::now();
     let end = loop {
         let start = Instant::now();
         if courier.as_ref().is_none_or(Courier::lost) {
@@ -63,15 +68,17 @@ pub(super) async fn run(targets: &[FullJid], pace: Pace, world: &mut impl World)
                 Err(NoLogin::Failed | NoLogin::Hopeless) => break End::NoLogin,
             };
         }
-        if one_round(round, targets, pace, courier.as_mut(), world).await.is_break() {
+        if one_round(round, targets, pace, courier.as_mut(), &mut earliest, world).await.is_break() {
             break End::Stopped;
         }
         if pace.rounds.is_some_and(|rounds| round >= rounds) {
             break End::Done;
         }
+        let lost = courier.as_ref().is_none_or(Courier::lost);
+        let interval = if lost { pace.interval.max(RECOVERY) } else { pace.interval };
         tokio::select! {
             () = world.stopped() => break End::Stopped,
-            () = sleep_until(start + pace.interval) => {}
+            () = sleep_until(start + interval) => {}
         }
         round += 1;
     };
@@ -86,26 +93,26 @@ pub(super) async fn run(targets: &[FullJid], pace: Pace, world: &mut impl World)
     end
 }
 
-/// Asks each target once.
+/// Asks each target once; the next request may be sent at `earliest`.
 async fn one_round(
     round: u64,
     targets: &[FullJid],
     pace: Pace,
     courier: Option<&mut Courier>,
+    earliest: &mut Instant,
     world: &mut impl World,
 ) -> ControlFlow<()> {
     let mut next = 0;
     let mut under_way = BTreeSet::new();
-    let mut earliest = Instant::now();
     if let Some(courier) = courier {
         loop {
-            if next < targets.len() && under_way.len() < pace.concurrency && Instant::now() >= earliest {
+            if next < targets.len() && under_way.len() < pace.concurrency && Instant::now() >= *earliest {
                 if courier.send(next, Jid::from(targets[next].clone())).is_err() {
                     break;
                 }
                 under_way.insert(next);
                 next += 1;
-                earliest = Instant::now() + pace.gap;
+                *earliest = Instant::now() + pace.gap;
                 continue;
             }
             if under_way.is_empty() && next == targets.len() {
@@ -126,7 +133,7 @@ async fn one_round(
                     },
                     Err(_) => break,
                 },
-                () = sleep_until(earliest), if more => {}
+                () = sleep_until(*earliest), if more => {}
             }
         }
     }

@@ -98,16 +98,17 @@ async fn a_rate_is_kept() {
     let start = Instant::now();
     let play = async {
         let mut times = Vec::new();
-        while times.len() < 3 {
+        while times.len() < 6 {
             let (number, _) = session.0.recv().await.unwrap();
             times.push(start.elapsed().as_millis() / 10);
             accept(session, number);
         }
         times
     };
-    let pace = Pace { gap: Duration::from_millis(250), ..pace(Some(1), 3) };
+    // In the next round, too.
+    let pace = Pace { gap: Duration::from_millis(250), interval: Duration::ZERO, ..pace(Some(2), 3) };
     let (_, times) = tokio::join!(run(&targets, pace, &mut world), play);
-    assert_eq!(times, [0, 25, 50]);
+    assert_eq!(times, [0, 25, 50, 75, 100, 125]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,6 +165,17 @@ async fn a_lost_session_is_made_up_for_in_the_next_round() {
             "3 2 accepted"
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_away_is_not_hammered() {
+    let (mut world, sessions, _stop) = Played::with(1);
+    drop(sessions);
+    world.logins.extend([Err(NoLogin::Failed), Err(NoLogin::Failed)]);
+    let start = Instant::now();
+    let pace = Pace { interval: Duration::ZERO, ..pace(Some(3), 1) };
+    assert_eq!(run(&targets(1), pace, &mut world).await, End::Done);
+    assert_eq!(start.elapsed().as_secs(), 2 * RECOVERY.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
