@@ -1,5 +1,6 @@
 //! One request: what is said of it, and the exit status.
 
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -149,4 +150,26 @@ async fn a_closed_output_changes_nothing_and_a_full_one_is_told() {
     let mut text = String::new();
     std::io::Read::read_to_string(&mut process.child().stderr.take().unwrap(), &mut text).unwrap();
     assert_eq!(text, "connreq: standard output: No space left on device (os error 28)\n");
+}
+
+/// Neither the requests nor its leave reach the server.
+#[tokio::test]
+async fn a_server_that_stands_still_does_not_keep_it() {
+    let mut prosody = Prosody::start(&["a.test"]).await;
+    let mut cpe = prosody.wire("cpe@a.test/wan").await;
+    let arguments = ["--interval", "0", "--timeout", "0.5", "--json", "cpe@a.test/wan"];
+    let mut command = connreq(&prosody, &arguments);
+    let mut process = crate::harness::process::Process::start("connreq", command.stdout(Stdio::piped()));
+    let mut lines = BufReader::new(process.child().stdout.take().unwrap()).lines();
+    cpe.expect("<connectionRequest").await;
+    prosody.freeze();
+    // What was on the way may have been answered yet.
+    let silent = lines.by_ref().map(Result::unwrap).filter(|line| line.contains(r#""outcome":"timeout""#));
+    assert_eq!(silent.take(2).count(), 2);
+    process.signal(Signal::INT);
+    let status = process.wait(LIMIT).await;
+    prosody.thaw();
+    assert_eq!(status.code(), Some(2));
+    let last = lines.last().unwrap().unwrap();
+    assert!(last.starts_with(r#"{"type":"summary""#), "{last}");
 }

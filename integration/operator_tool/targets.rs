@@ -80,10 +80,13 @@ async fn so_many_requests_are_under_way_and_no_more() {
     let running = start(&mut connreq(&prosody, &arguments));
     let first = cpes[0].expect("<connectionRequest").await;
     let second = cpes[1].expect("<connectionRequest").await;
-    // Nothing comes before the answer to a ping.
-    cpes[2].send("<iq type='get' id='p' to='a.test'><ping xmlns='urn:xmpp:ping'/></iq>").await;
-    let next = cpes[2].next(LIMIT).await.unwrap();
-    assert!(next.contains("id='p'"), "{next}");
+    // Nothing comes in the time of these pings but their answers.
+    for number in 0..50 {
+        let ping = format!("<iq type='get' id='p{number}' to='a.test'><ping xmlns='urn:xmpp:ping'/></iq>");
+        cpes[2].send(&ping).await;
+        let next = cpes[2].next(LIMIT).await.unwrap();
+        assert!(next.contains(&format!("id='p{number}'")), "{next}");
+    }
     for (cpe, request) in [(1, second), (0, first)] {
         let attribute = |name| crate::harness::wire::attribute(&request, name);
         let answer = format!("<iq type='result' id='{}' to='{}'/>", attribute("id"), attribute("from"));
@@ -148,4 +151,24 @@ async fn every_wrong_line_is_told_before_anything_is_sent() {
     assert_eq!(other.code, 4);
     assert!(other.stderr.contains("--jid isp.example: no user name"), "{other:?}");
     assert!(prosody.events().iter().all(|event| !event.jid.starts_with("acs@")), "{:?}", prosody.events());
+}
+
+/// Far more than any queue on the way holds.
+#[tokio::test]
+async fn a_large_fleet_is_asked_over_one_login() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("fleet");
+    let jids: Vec<String> = (0..2000).map(|number| format!("cpe{number}@a.test")).collect();
+    std::fs::write(&file, jids.join("\n")).unwrap();
+    let file = file.display().to_string();
+    let arguments = ["--targets", &file, "--resource", "wan", "--concurrency", "500", "--timeout", "100", "--json"];
+    let said = said(&mut connreq(&prosody, &arguments)).await;
+    assert_eq!((said.code, said.stderr.as_str()), (1, ""));
+    let mut lines = said.json();
+    let summary = lines.pop().unwrap();
+    assert_eq!((&summary["sent"], &summary["refused"]), (&2000.into(), &2000.into()), "{summary}");
+    let asked: std::collections::BTreeSet<&str> = lines.iter().filter_map(|line| line["jid"].as_str()).collect();
+    assert_eq!(asked.len(), 2000);
+    assert_eq!(prosody.events().iter().filter(|event| event.jid.starts_with("acs@")).count(), 2);
 }
