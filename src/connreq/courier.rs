@@ -103,7 +103,8 @@ async fn carry(
                 let start = Instant::now();
                 let id = unguessable();
                 match timeout_at(start + limit, requester.send(request(id.clone(), &to, &credentials))).await {
-                    Err(_) => tell(number, Answer::None(Silence::TimedOut)),
+                    // The server takes nothing any more: what is sent after it would only pile up.
+                    Err(_) => return tell(number, Answer::None(Silence::TimedOut)),
                     Ok(Err(Lost)) => return,
                     Ok(Ok(())) => {
                         deadlines.push_back((start + limit, id.clone()));
