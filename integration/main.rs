@@ -22,6 +22,7 @@ mod harness_itself;
 mod hostile;
 mod ipv6;
 mod login;
+mod operator_tool;
 mod outage;
 mod payloads;
 mod reload;

@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports, reason = "a test may need less than the harness can do")]
 
 pub mod ca;
+pub mod connreq;
 pub mod daemon;
 pub mod dns;
 pub mod ejabberd;
