@@ -252,6 +252,8 @@ impl Actor for Config {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        #[cfg(feature = "test-hooks")]
+        super::hooks::started("config");
         // First the watch, then the reading: what changes in between is seen.
         let files = [self.house.startup.config.clone(), self.house.startup.cwmp_config.clone()];
         match Watch::new(&files) {
@@ -309,5 +311,5 @@ impl Handler<ReconnectAll> for Config {
     }
 }
 
-super::stops_at_once!(Config);
+super::stops_at_once!(Config, "config");
 super::crashes_when_told!(Config);

@@ -25,6 +25,11 @@ pub struct Notifier;
 
 impl Actor for Notifier {
     type Context = Context<Self>;
+
+    #[cfg(feature = "test-hooks")]
+    fn started(&mut self, _: &mut Context<Self>) {
+        super::hooks::started("notifier");
+    }
 }
 
 impl Handler<Tell> for Notifier {
@@ -38,5 +43,5 @@ impl Handler<Tell> for Notifier {
     }
 }
 
-super::stops_at_once!(Notifier);
+super::stops_at_once!(Notifier, "notifier");
 super::crashes_when_told!(Notifier);

@@ -107,6 +107,11 @@ impl Router {
 
 impl Actor for Router {
     type Context = Context<Self>;
+
+    #[cfg(feature = "test-hooks")]
+    fn started(&mut self, _: &mut Context<Self>) {
+        super::hooks::started("router");
+    }
 }
 
 impl Handler<SetRules> for Router {
@@ -164,5 +169,5 @@ impl Handler<MayKnow> for Router {
     }
 }
 
-super::stops_at_once!(Router);
+super::stops_at_once!(Router, "router");
 super::crashes_when_told!(Router);
