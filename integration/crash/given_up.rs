@@ -121,6 +121,22 @@ async fn a_connection_that_cannot_be_started_is_given_up_until_its_section_chang
     assert_eq!(started_by_root(&daemon, mark), Vec::<String>::new());
 }
 
+/// It is the root's crashes that are counted, whosever they are.
+#[tokio::test]
+async fn crashes_of_different_actors_at_the_root_add_up() {
+    let mut daemon = Daemon::start([&Section::general(&[])]);
+    for _ in 0..2 {
+        for who in ["notifier", "router", "connections", "config", "control"] {
+            crash(&daemon, who).await;
+            assert!(daemon.statuses().await.is_empty());
+        }
+    }
+    crash(&daemon, "router").await;
+    let status = daemon.wait(LIMIT).await;
+    assert_eq!(status.code(), Some(3), "{status:?}");
+    says_why(&daemon, "router");
+}
+
 #[tokio::test]
 async fn whoever_cannot_be_started_at_the_root_ends_the_process() {
     for who in ["notifier", "router", "connections", "config", "control"] {

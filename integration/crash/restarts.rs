@@ -1,8 +1,10 @@
 //! One crash: who is restarted, and who is not.
 
-use super::{crash, is_logged_once, started_by_root, untouched};
-use crate::harness::fleet::{accepted, jid, refused, wait_back};
-use crate::harness::{End, Fleet, LIMIT, Prosody, Section, uci};
+use super::{child, crash, is_logged_once, started_by_root, untouched};
+use xmppd::connreq::Answer;
+
+use crate::harness::fleet::{accepted, jid, refused, request, wait_back};
+use crate::harness::{End, Fleet, LIMIT, Prosody, Section, uci, until};
 
 #[tokio::test]
 async fn a_connection_comes_back_and_the_others_stay() {
@@ -34,6 +36,84 @@ async fn a_connection_that_waits_for_its_server_comes_back_too() {
     for (id, before) in &before {
         wait_back(&prosody, *id, before).await;
         accepted(&mut acs, *id).await;
+    }
+}
+
+/// The server's system accepts it, the server does not answer.
+#[tokio::test]
+async fn a_connection_that_is_under_way_comes_back_too() {
+    let mut prosody = Prosody::start(&["a.test"]).await;
+    let fleet = Fleet::new(2, &[1, 2], &prosody);
+    prosody.freeze();
+    let daemon = fleet.setup().start();
+    for id in fleet.ids() {
+        daemon.wait_for_log(&[&format!("connection {id} "), "attempt 1 at"], LIMIT).await;
+    }
+    let mark = daemon.log().mark();
+    daemon.crash("connection 1 work").await;
+    daemon.log().wait(mark, &["child crashed", "child=1 "], LIMIT).await;
+    daemon.log().wait(mark, &["connection 1 ", "attempt 1 at"], LIMIT).await;
+    prosody.thaw();
+    fleet.all_online(&prosody).await;
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    for id in fleet.ids() {
+        accepted(&mut acs, id).await;
+    }
+    assert_eq!(daemon.log().since(mark, &["connection 2 ", "attempt failed"]), Vec::<String>::new());
+    is_logged_once(&daemon, 0, "connection 1");
+}
+
+/// Somebody crashes while the CWMP client is told: nobody can say that it was, and the next request is as any other. An
+/// answer comes from whoever is left to give one.
+async fn crashes_while_the_cwmp_client_is_told(who: &str, place: &str, answers: bool, told: Option<i32>) {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let mut fleet = Fleet::new(1, &[1], &prosody);
+    fleet.general = fleet.general.option("notify_timeout_ms", 10_000);
+    let (daemon, before) = fleet.start(&prosody).await;
+    daemon.ubus().hold();
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    let meanwhile = async {
+        daemon.ubus().wait_calls(1, LIMIT).await;
+        daemon.crash(&format!("{who} {place}")).await;
+        daemon.log().wait(0, &["child crashed", &format!("child={} ", child(who))], LIMIT).await;
+        daemon.ubus().release();
+        wait_back(&prosody, 1, &before[&1]).await;
+        daemon.wait_for_value(1, "status", "Enabled").await;
+    };
+    if answers {
+        let (answer, ()) = tokio::join!(request(&mut acs, 1), meanwhile);
+        assert!(matches!(&answer, Answer::Error { condition, .. } if condition == "service-unavailable"), "{answer:?}");
+    } else {
+        tokio::select! {
+            answer = request(&mut acs, 1) => panic!("who answered? {answer:?}"),
+            () = meanwhile => {}
+        }
+    }
+    accepted(&mut acs, 1).await;
+    let calls = until("the end of the first call", LIMIT, || {
+        Some(daemon.ubus().calls()).filter(|calls| calls[0].status == told && calls.len() == 2)
+    });
+    calls.await;
+    is_logged_once(&daemon, 0, who);
+}
+
+#[tokio::test]
+async fn the_notifier_crashes_while_the_cwmp_client_is_told() {
+    // The program is ended with it.
+    crashes_while_the_cwmp_client_is_told("notifier", "work", true, None).await;
+}
+
+#[tokio::test]
+async fn the_router_crashes_while_the_cwmp_client_is_told() {
+    for place in ["work", "handler"] {
+        crashes_while_the_cwmp_client_is_told("router", place, true, Some(0)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_connection_crashes_while_the_cwmp_client_is_told() {
+    for who in ["connection 1", "connections"] {
+        crashes_while_the_cwmp_client_is_told(who, "handler", false, Some(0)).await;
     }
 }
 
@@ -94,7 +174,10 @@ async fn the_config_actor_touches_no_stream_and_takes_later_edits_up() {
     let mut fleet = Fleet::new(3, &[1, 2, 3], &prosody);
     let (daemon, before) = fleet.start(&prosody).await;
     let mut acs = prosody.requester("acs@a.test/r").await;
-    let (pid, mark) = (daemon.pid(), crash(&daemon, "config").await);
+    let (pid, mark) = (daemon.pid(), daemon.log().mark());
+    // The watch of the files.
+    daemon.crash("config work").await;
+    daemon.log().wait(mark, &["child crashed", "child=config "], LIMIT).await;
     assert_eq!(daemon.statuses().await.len(), 3);
     assert_eq!(started_by_root(&daemon, mark), ["config", "control"]);
     is_logged_once(&daemon, mark, "config");

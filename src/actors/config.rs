@@ -259,7 +259,10 @@ impl Actor for Config {
         match Watch::new(&files) {
             Ok(watch) => {
                 ctx.add_stream(Box::pin(unfold(watch, |mut watch| async move {
-                    let event = watch.changed().await;
+                    let changed = watch.changed();
+                    #[cfg(feature = "test-hooks")]
+                    let changed = super::hooks::at_work("config".to_owned(), changed);
+                    let event = changed.await;
                     Some((event, watch))
                 })));
             }

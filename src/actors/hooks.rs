@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | `handler` (or none) | a handler panics, now |
 //! | `future` | the future that a handler has returned panics |
+//! | `work` | what it is waiting for panics: the file watch, the lookup, the attempt, the CWMP client, the notifier |
 //! | `task` | work on another thread that the actor waits for panics |
 //! | `started` | the next TIMES starts panic |
 //! | `stop` | the next TIMES that it is asked to stop it panics |
@@ -14,8 +15,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
+
+use tokio::sync::Notify;
 
 use super::house::House;
 use crate::config::model::ConnectionId;
@@ -28,6 +32,8 @@ pub enum Place {
     Handler,
     /// In the future that a handler has returned.
     Future,
+    /// In what it waits for at this moment.
+    Work,
     /// In another thread.
     Task,
     /// In `started`.
@@ -45,6 +51,7 @@ impl Place {
         Some(match word {
             "handler" => Self::Handler,
             "future" => Self::Future,
+            "work" => Self::Work,
             "task" => Self::Task,
             "started" => Self::Started,
             "stop" => Self::Stop,
@@ -70,6 +77,22 @@ impl Message for Crash {
 thread_local! {
     /// Who is to fail where, and how often still. It outlives the incarnations; the actors are all on one thread.
     static PLANS: RefCell<BTreeMap<(String, Place), u32>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+thread_local! {
+    /// Who is at work, and how to make that fail.
+    static WORK: RefCell<BTreeMap<String, Weak<Notify>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// To be put around what an actor waits for.
+pub async fn at_work<T>(who: String, work: impl Future<Output = T>) -> T {
+    let told = Rc::new(Notify::new());
+    WORK.with_borrow_mut(|work| work.insert(who, Rc::downgrade(&told)));
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = told.notified() => fail(),
+    }
 }
 
 fn is_planned(who: &str, place: Place) -> bool {
@@ -137,6 +160,9 @@ pub fn carry_out(request: &str, house: &House) -> String {
             [place, times] => (Place::parse(place)?, times.parse().ok()?),
             _ => return None,
         };
+        if place == Place::Work {
+            return WORK.with_borrow(|work| work.get(&who.join(" "))?.upgrade()).map(|told| told.notify_one());
+        }
         if place.is_now() {
             return send(who, place, house);
         }

@@ -39,6 +39,8 @@ impl Handler<Tell> for Notifier {
     fn handle(&mut self, tell: Tell, _: &mut Context<Self>) -> Self::Result {
         let Tell { notify, limit, occasion } = tell;
         let run = async move { notify::run(&notify, &occasion, limit).await };
+        #[cfg(feature = "test-hooks")]
+        let run = super::hooks::at_work("notifier".to_owned(), run);
         AtomicResponse::new(Box::pin(run.into_actor(self)))
     }
 }

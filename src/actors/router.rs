@@ -144,6 +144,8 @@ impl Handler<Ask> for Router {
             self.tell(occasion, ctx);
         }
         let told = async move { told.await.unwrap_or(Err(NotifyError::NoNotifier)) };
+        #[cfg(feature = "test-hooks")]
+        let told = super::hooks::at_work("router".to_owned(), told);
         Box::pin(told.into_actor(self).map(move |told, _, _| match told {
             Ok(()) => {
                 notice!("connection {id} ({alias}): connection request from {from} accepted, the CWMP client is told");

@@ -108,6 +108,19 @@ fn an_actor_that_ignores_stop_is_killed_when_its_time_is_over() {
     assert_eq!(log.lines(Level::ERROR), Vec::<String>::new());
 }
 
+#[test]
+fn a_panic_of_one_that_is_killed_is_its_end_like_another() {
+    paused(async {
+        let mut bench = Bench::new();
+        let hard = bench.child(spec("a"), |_| Habit::DieHard);
+        let (root, _running) = supervisor(Strategy::OneForOne, 0, vec![hard, bench.worker("b")]).run();
+        bench.hears(["+a#1", "+b#2"]).await;
+        assert_eq!(soon(root.send(RestartChild(bench.worker("a")))).await.unwrap(), Ok(()));
+        bench.hears(["-a#1", "+a#3"]).await;
+        assert_eq!(children(&root).await[0].last_exit, Some(panicked("in stopping")));
+    });
+}
+
 /// The deaf one between the others of the tree is killed, and the restart of all goes on in its order.
 #[test]
 fn a_restart_goes_on_when_a_sibling_does_not_stop_in_its_time() {

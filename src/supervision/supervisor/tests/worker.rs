@@ -36,6 +36,8 @@ pub(super) enum Habit {
     PanicOnStop,
     PanicInStopping,
     IgnoreStop,
+    /// Ignores it, and panics when it is killed.
+    DieHard,
 }
 
 /// What a worker does when it is told so.
@@ -69,7 +71,7 @@ impl Actor for Worker {
     }
 
     fn stopping(&mut self, _: &mut Self::Context) -> Actix {
-        assert!(self.habit != Habit::PanicInStopping, "in stopping");
+        assert!(!matches!(self.habit, Habit::PanicInStopping | Habit::DieHard), "in stopping");
         Actix::Stop
     }
 }
@@ -129,7 +131,7 @@ impl Handler<Stop> for Worker {
 
     fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
         assert!(self.habit != Habit::PanicOnStop, "on stop");
-        if self.habit != Habit::IgnoreStop {
+        if !matches!(self.habit, Habit::IgnoreStop | Habit::DieHard) {
             ctx.stop();
         }
     }
