@@ -193,7 +193,7 @@ config_text() {
 show() { sed "s/\\(password \\).*/\\1.../; s/^/   | /"; }
 # As `uci commit` does: a new file beside the old one, renamed over it. Shows what changed.
 commit() {
-	config_text > "$dir/config/.xmpp.new"
+	(umask 077 && config_text > "$dir/config/.xmpp.new")
 	# diff ends with 1 when there is a difference.
 	{ diff -U0 "$dir/config/xmpp" "$dir/config/.xmpp.new" || true; } | sed '1,2d; /^@@/d' | show
 	mv "$dir/config/.xmpp.new" "$dir/config/xmpp"
@@ -214,8 +214,8 @@ note "it listens on 127.0.0.1:$port"
 
 heading "xmppd logs in as cpe1@$host over TLS; acs@$host may send connection requests"
 mkdir "$dir/config" "$dir/bin"
-config_text > "$dir/config/xmpp"
-printf "config cpe 'cpe'\n\toption userid 'cpe-user'\n\toption passwd '%s'\n" "$CONNREQ_SECRET" > "$dir/config/cwmp"
+(umask 077 && config_text > "$dir/config/xmpp")
+(umask 077 && printf "config cpe 'cpe'\n\toption userid 'cpe-user'\n\toption passwd '%s'\n" "$CONNREQ_SECRET" > "$dir/config/cwmp")
 show < "$dir/config/xmpp"
 cat > "$dir/bin/ubus" <<-END
 	#!/bin/sh

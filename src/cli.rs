@@ -120,8 +120,8 @@ fn startup(files: &Files) -> Result<Startup, String> {
 }
 
 fn check_file(file: &Path) -> Result<ExitCode, String> {
-    let text = read(file).map_err(|error| error.to_string())?;
-    let report = check(file, &text);
+    let contents = read(file).map_err(|error| error.to_string())?;
+    let report = check(file, &contents);
     print(&report.to_string());
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

@@ -15,7 +15,7 @@ use super::router::{Rules, SetRules};
 use super::tree;
 use crate::config::model::{ConnectionId, Settings};
 use crate::config::watch::{Event, Watch};
-use crate::config::{Changes, ReadError, SETTLED, Severity, adopt, diff, is_settling, load, read, uci};
+use crate::config::{Changes, Contents, Exposure, ReadError, SETTLED, Severity, adopt, diff, load, read, uci};
 use crate::cwmp::credentials::credentials;
 use crate::status::Status;
 use crate::supervision::{RestartChild, StartChild, StopChild};
@@ -50,6 +50,8 @@ pub struct Config {
     house: House,
     /// What was last said about each file that could not be taken over, so that it is said once.
     said: [Option<String>; 2],
+    /// What was last said about each file's permissions, so that it is said once.
+    exposed: [Option<Exposure>; 2],
     /// How often in a row the reading of each file was put off; while it is, another one is already to come.
     put_off: [u32; 2],
 }
@@ -64,7 +66,7 @@ impl Config {
     /// An actor that reads the files when it is started.
     #[must_use]
     pub fn new(house: House) -> Self {
-        Self { house, said: [None, None], put_off: [0, 0] }
+        Self { house, said: [None, None], exposed: [None, None], put_off: [0, 0] }
     }
 
     fn file(&self, which: usize) -> PathBuf {
@@ -82,18 +84,37 @@ impl Config {
     /// Reads a file, or puts that off while it is being changed. What made us read may have been an earlier edit, or a
     /// signal: an editor that has truncated the file, and not yet written it, is not to stop everything.
     fn read_settled(&mut self, which: usize, ctx: &mut Context<Self>) {
-        if self.put_off[which] < MOST_PUT_OFF && is_settling(&self.file(which), SystemTime::now()) {
+        let contents = read(&self.file(which));
+        let settling = contents.as_ref().is_ok_and(|contents| contents.is_settling(SystemTime::now()));
+        if settling && self.put_off[which] < MOST_PUT_OFF {
             self.put_off[which] += 1;
             ctx.run_later(SETTLED, move |config, ctx| config.read_settled(which, ctx));
             return;
         }
         self.put_off[which] = 0;
-        if which == XMPP { self.read_xmpp() } else { self.read_cwmp() }
+        self.take(which, contents);
     }
 
-    fn read_xmpp(&mut self) {
+    /// Takes over what was read.
+    fn take(&mut self, which: usize, contents: Result<Contents, ReadError>) {
+        if let Ok(Contents { exposure, .. }) = contents {
+            self.warn_of(which, exposure);
+        }
+        if which == XMPP { self.take_xmpp(contents) } else { self.take_cwmp(contents) }
+    }
+
+    fn warn_of(&mut self, which: usize, exposure: Option<Exposure>) {
+        if let Some(exposure) = exposure
+            && self.exposed[which] != Some(exposure)
+        {
+            tracing::warn!("{}: {exposure}", self.file(which).display());
+        }
+        self.exposed[which] = exposure;
+    }
+
+    fn take_xmpp(&mut self, contents: Result<Contents, ReadError>) {
         let file = self.file(XMPP);
-        match read(&file).map_err(Refusal::from).and_then(|text| Ok(load(&file, &text)?)) {
+        match contents.map_err(Refusal::from).and_then(|contents| Ok(load(&file, &contents.text)?)) {
             Ok(loaded) => {
                 self.said[XMPP] = None;
                 for problem in &loaded.problems {
@@ -111,9 +132,9 @@ impl Config {
         }
     }
 
-    fn read_cwmp(&mut self) {
+    fn take_cwmp(&mut self, contents: Result<Contents, ReadError>) {
         let file = self.file(CWMP);
-        let found = read(&file).map_err(Refusal::from).and_then(|text| Ok(credentials(&file, &text)?));
+        let found = contents.map_err(Refusal::from).and_then(|contents| Ok(credentials(&file, &contents.text)?));
         match found {
             Ok(Some(credentials)) => {
                 let before = self.house.rooms().credentials.replace(credentials.clone());
@@ -273,8 +294,9 @@ impl Actor for Config {
         // At boot nothing runs that half a file could stop.
         let boot = self.house.rooms().running.connections.is_empty();
         if boot {
-            self.read_cwmp();
-            self.read_xmpp();
+            for which in [CWMP, XMPP] {
+                self.take(which, read(&self.file(which)));
+            }
         } else {
             self.look(CWMP, ctx);
             self.look(XMPP, ctx);
@@ -299,6 +321,7 @@ impl Handler<Reload> for Config {
 
     fn handle(&mut self, _: Reload, ctx: &mut Context<Self>) {
         self.said = [None, None];
+        self.exposed = [None, None];
         self.look(CWMP, ctx);
         self.look(XMPP, ctx);
     }

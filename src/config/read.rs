@@ -1,7 +1,9 @@
 //! Reading a configuration file, whatever stands in its place.
 
-use std::fs::File;
+use std::fmt;
+use std::fs::{File, Metadata};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -12,15 +14,6 @@ pub const MAX_SIZE: u64 = 4 << 20;
 
 /// A file that was changed more recently than this may be half written: an editor truncates first.
 pub const SETTLED: Duration = Duration::from_millis(50);
-
-/// Whether the file was changed a moment ago, so that it had better be read a little later.
-///
-/// What is not there, and what bears a date in the future (the clock was set back), is not waited for.
-#[must_use]
-pub fn is_settling(path: &Path, now: SystemTime) -> bool {
-    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age < SETTLED))
-}
 
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -39,34 +32,90 @@ pub enum ReadError {
     Io(PathBuf, std::io::Error),
 }
 
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// The file's bytes.
+    pub text: Vec<u8>,
+    /// Who else than its owner and group can get at them.
+    pub exposure: Option<Exposure>,
+    /// When the file was changed last, as of after the reading.
+    pub modified: SystemTime,
+}
+
+impl Contents {
+    /// Whether the file may be half written, so that it had better be read a little later: it was changed a moment ago, or
+    /// while it was read, or it is empty. An editor truncates first, and a file system may cut a file some time before it
+    /// dates it anew (ext4, seen).
+    ///
+    /// What bears a date in the future (the clock was set back) is not waited for.
+    #[must_use]
+    pub fn is_settling(&self, now: SystemTime) -> bool {
+        self.text.is_empty() || now.duration_since(self.modified).is_ok_and(|age| age < SETTLED)
+    }
+}
+
+/// What every user of the device may do with a file that holds passwords.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exposure {
+    /// The file's permissions, its last nine bits.
+    mode: u32,
+}
+
+impl Exposure {
+    fn of(metadata: &Metadata) -> Option<Self> {
+        let mode = metadata.mode() & 0o777;
+        (mode & 0o006 != 0).then_some(Self { mode })
+    }
+}
+
+impl fmt::Display for Exposure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.mode & 0o006 {
+            0o004 => "read",
+            0o002 => "change",
+            _ => "read and change",
+        };
+        write!(
+            f,
+            "every user of this device may {what} it (mode {:04o}): it holds passwords, expected mode 0600",
+            self.mode
+        )
+    }
+}
+
 /// Reads a file, following symbolic links. It never waits: not for the other end of a FIFO either.
 ///
 /// # Errors
 /// [`ReadError`]
-pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+pub fn read(path: &Path) -> Result<Contents, ReadError> {
     let io = |error| match error {
         rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => ReadError::Missing(path.to_owned()),
         error => ReadError::Io(path.to_owned(), error.into()),
     };
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(io)?);
+    let mut file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(io)?);
     let failed = |error| ReadError::Io(path.to_owned(), error);
-    let kind = file.metadata().map_err(failed)?.file_type();
+    let metadata = file.metadata().map_err(failed)?;
+    let kind = metadata.file_type();
     if !kind.is_file() {
         let what = if kind.is_dir() { "a directory" } else { "a special file" };
         return Err(ReadError::NotAFile(path.to_owned(), what));
     }
-    let mut bytes = Vec::new();
-    file.take(MAX_SIZE + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_SIZE {
+    let mut text = Vec::new();
+    (&mut file).take(MAX_SIZE + 1).read_to_end(&mut text).map_err(failed)?;
+    if text.len() as u64 > MAX_SIZE {
         return Err(ReadError::TooLarge(path.to_owned()));
     }
-    Ok(bytes)
+    // Asked for after the reading: who truncated the file in the middle of it is seen as well.
+    let modified = file.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
+    Ok(Contents { text, exposure: Exposure::of(&metadata), modified })
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
@@ -74,13 +123,15 @@ mod tests {
     fn a_file_settles_after_its_last_change() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("xmpp");
-        assert!(!is_settling(&path, SystemTime::now()));
-        fs::write(&path, "").unwrap();
-        let written = fs::metadata(&path).unwrap().modified().unwrap();
-        assert!(is_settling(&path, written));
-        assert!(is_settling(&path, written + SETTLED - Duration::from_millis(1)));
-        assert!(!is_settling(&path, written + SETTLED));
-        assert!(!is_settling(&path, written - Duration::from_millis(1)));
+        fs::write(&path, "#").unwrap();
+        let contents = read(&path).unwrap();
+        let written = contents.modified;
+        assert!(contents.is_settling(written));
+        assert!(contents.is_settling(written + SETTLED - Duration::from_millis(1)));
+        assert!(!contents.is_settling(written + SETTLED));
+        assert!(!contents.is_settling(written - Duration::from_millis(1)));
+        let empty = Contents { text: Vec::new(), ..contents };
+        assert!(empty.is_settling(written + Duration::from_secs(86_400)));
     }
 
     #[test]
@@ -91,7 +142,7 @@ mod tests {
         assert!(matches!(read(&path.join("x")), Err(ReadError::Missing(_))));
         let largest = usize::try_from(MAX_SIZE).unwrap();
         fs::write(&path, vec![b'\n'; largest]).unwrap();
-        assert_eq!(read(&path).unwrap().len(), largest);
+        assert_eq!(read(&path).unwrap().text.len(), largest);
         assert!(matches!(read(&path.join("x")), Err(ReadError::Missing(_))));
         fs::write(&path, vec![b'\n'; largest + 1]).unwrap();
         assert!(matches!(read(&path), Err(ReadError::TooLarge(_))));
@@ -102,5 +153,25 @@ mod tests {
         let fifo = directory.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         assert!(matches!(read(&fifo), Err(ReadError::NotAFile(_, "a special file"))));
+    }
+
+    #[test]
+    fn what_others_may_do_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("xmpp");
+        fs::write(&path, "").unwrap();
+        for (mode, expected) in [
+            (0o600, None),
+            (0o660, None),
+            (0o644, Some("read it (mode 0644)")),
+            (0o602, Some("change it (mode 0602)")),
+            (0o666, Some("read and change it (mode 0666)")),
+        ] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let said = read(&path).unwrap().exposure.map(|exposure| exposure.to_string());
+            let expected = expected
+                .map(|may| format!("every user of this device may {may}: it holds passwords, expected mode 0600"));
+            assert_eq!(said, expected);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use actix::{ActorFutureExt, AsyncContext, Context, SpawnHandle, WrapFuture};
 use jid::FullJid;
-use rand::Rng as _;
+use rand::RngExt as _;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
