@@ -64,6 +64,9 @@ pub(super) fn panicked(payload: &(dyn Any + Send), place: Option<&str>) -> ExitR
     ExitReason::Panicked(place.map_or(message.clone(), |place| format!("{message}, at {place}")))
 }
 
+/// The longest message of a panic that is told, characters: what follows from it has to find room in the same line.
+const LONGEST: usize = 500;
+
 /// The message of a panic, as far as it has one, on one line: it is going to be part of one in the log.
 fn message(payload: &(dyn Any + Send)) -> String {
     let message = payload
@@ -71,7 +74,12 @@ fn message(payload: &(dyn Any + Send)) -> String {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a message");
-    message.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+    let mut message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = message.char_indices().nth(LONGEST) {
+        message.truncate(end);
+        message.push_str("...");
+    }
+    message
 }
 
 /// Does work that would hold up the thread in another one. Its panic goes on in whoever waits for it, so that their
@@ -100,6 +108,13 @@ mod tests {
         assert_eq!(panicked(&"left: 1\n right: 2".to_owned(), None), reason("left: 1 right: 2"));
         assert_eq!(panicked(&"as it is", None), reason("as it is"));
         assert_eq!(panicked(&7, Some("a.rs:1:2")), reason("without a message, at a.rs:1:2"));
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        let longest = "\u{e9}".repeat(LONGEST);
+        assert_eq!(message(&longest), longest);
+        assert_eq!(message(&format!("{longest}e")), format!("{longest}..."));
     }
 
     #[test]
