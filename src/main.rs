@@ -27,25 +27,43 @@ fn run(startup: Startup) -> ExitCode {
     let level = logging::start(LogLevel::default()).ok();
     log_panics();
     let house = House::new(startup, level);
-    match actix_rt::System::new().block_on(live(house)) {
+    let system = actix_rt::System::new();
+    let code = match system.block_on(live(house)) {
         Ok(ExitReason::Shutdown | ExitReason::Normal) => {
             tracing::info!("stopped");
-            ExitCode::SUCCESS
+            cli::WELL
         }
         Ok(reason) => {
             tracing::error!("xmppd ends: {reason}");
-            ExitCode::from(cli::CRASHED)
+            cli::CRASHED
         }
         Err(error) => {
             tracing::error!("xmppd cannot start: {error}");
-            ExitCode::from(cli::FAILED)
+            cli::FAILED
         }
-    }
+    };
+    end_soon(code);
+    drop(system);
+    ExitCode::from(code)
 }
+
+/// Ends the process, however long what is left takes to be dropped: a server may have asked for so many iterations that the
+/// keys of a login are still being derived, on a thread that nobody can interrupt and the system waits for.
+fn end_soon(code: u8) {
+    let end = move || {
+        std::thread::sleep(DROP_LIMIT);
+        std::process::exit(code.into());
+    };
+    // Without this thread it takes as long as it takes.
+    let _ = std::thread::Builder::new().spawn(end);
+}
+
+/// What is left holds sockets and files alone.
+const DROP_LIMIT: Duration = Duration::from_millis(150);
 
 /// What is not closed this long after the first SIGTERM is cut off: the process is to be gone within 3 s, also when actors
 /// one after the other use up the time they have to stop.
-const STOP_LIMIT: Duration = Duration::from_millis(2800);
+const STOP_LIMIT: Duration = Duration::from_millis(2700);
 
 async fn live(house: House) -> Result<ExitReason, Box<dyn std::error::Error>> {
     let mut signals = Signals::new()?;
