@@ -2,7 +2,9 @@
 
 mod credentials;
 mod other_stanzas;
+mod remembering;
 mod senders;
+mod table;
 mod telling;
 
 use crate::harness::Scene;
