@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::harness::fleet::{jid, request};
-use crate::harness::{Daemon, End, Fleet, LIMIT, Prosody, Session};
+use crate::harness::script::{MECHANISMS, Peer, STARTTLS, Script};
+use crate::harness::{Daemon, End, Fleet, LIMIT, Prosody, Section, Session, until};
 
 /// How long it may take to be gone, whatever the server does.
 const PROMISED: Duration = Duration::from_secs(3);
@@ -111,6 +112,25 @@ async fn sigterm_while_it_connects() {
     let start = Instant::now();
     ends_well(&mut daemon, Signal::TERM).await;
     assert!(start.elapsed() < Duration::from_secs(1), "there is no stream to close: {:?}", start.elapsed());
+}
+
+/// The work is on a thread of its own, which nobody can interrupt: it takes longer than there is time.
+#[tokio::test]
+async fn sigterm_while_the_keys_of_a_login_are_derived() {
+    let script = Script::start("a.test", |_, mut peer: Peer| async move {
+        peer.open(STARTTLS).await?;
+        peer.starttls().await?;
+        peer.open(MECHANISMS).await?;
+        peer.ask_for_iterations(500_000).await?;
+        peer.expect_end().await.map(drop)
+    })
+    .await;
+    let sections =
+        [Section::general(&[]), Section::connection(1, "cpe1@a.test/wan", &script), Section::server(1, &script)];
+    let mut daemon = Daemon::start(&sections);
+    until("the challenge", LIMIT, || script.seen().first().filter(|seen| seen.received.contains("<auth")).map(drop))
+        .await;
+    ends_well(&mut daemon, Signal::TERM).await;
 }
 
 #[tokio::test]
