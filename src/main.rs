@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use futures_util::FutureExt;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use xmppd::actors::config::{ReconnectAll, Reload};
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
 fn run(startup: Startup) -> ExitCode {
     let level = logging::start(LogLevel::default()).ok();
     log_panics();
+    write_no_core();
     let house = House::new(startup, level);
     let system = actix_rt::System::new();
     let code = match system.block_on(live(house)) {
@@ -45,6 +47,15 @@ fn run(startup: Startup) -> ExitCode {
     end_soon(code);
     drop(system);
     ExitCode::from(code)
+}
+
+/// A core would hold the passwords. Of one byte there is none; and unlike a limit of 0 this one holds as well where cores
+/// are piped to a program (core(5)).
+fn write_no_core() {
+    let none = Rlimit { current: Some(1), maximum: Some(1) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!("a crash of the process might leave a core, and with it passwords: {error}");
+    }
 }
 
 /// Ends the process, however long what is left takes to be dropped: a server may have asked for so many iterations that the
