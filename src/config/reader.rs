@@ -109,9 +109,9 @@ impl<'a> Reader<'a> {
             severity,
             file: self.file.to_owned(),
             line: entry.map_or(self.section.line, Entry::line),
-            section: self.label.to_owned(),
-            kind: self.section.kind.clone(),
-            option: entry.map(|entry| entry.name.clone()),
+            section: presentable(self.label),
+            kind: presentable(&self.section.kind),
+            option: entry.map(|entry| presentable(&entry.name)),
             value: value.as_deref().map(presentable),
             message,
         });
