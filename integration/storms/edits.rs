@@ -3,7 +3,7 @@
 use super::{add_connection, remove_connection};
 use crate::harness::scene::Settings;
 use crate::harness::stanzas::{assert_result, ping};
-use crate::harness::{CPE1, CPE2, How, LIMIT, Scene};
+use crate::harness::{CPE1, CPE2, How, Scene};
 
 const EDITS: usize = 1000;
 
@@ -70,16 +70,14 @@ async fn storm(how: How, last: usize) {
     }
     // Nothing half was ever read.
     assert_eq!(scene.daemon.log().since(mark, &["ERROR"]), [""; 0]);
-    scene.daemon.log().wait(mark, &["update connection 2"], LIMIT).await;
 }
 
 #[tokio::test]
 async fn a_thousand_edits_in_place() {
     storm(How::InPlace, 1000).await;
-    storm(How::InPlace, 2003).await;
 }
 
 #[tokio::test]
 async fn a_thousand_commits() {
-    storm(How::Commit, 1000).await;
+    storm(How::Commit, 2003).await;
 }

@@ -32,9 +32,9 @@ async fn ten_thousand_sections() {
                 break;
             }
         }
-        scene.wait_file_runs().await;
         scene.assert_both_same().await;
     }
+    scene.wait_file_runs().await;
     scene.edit(|settings| *settings = small);
     scene.wait_file_runs().await;
     scene.assert_both_same().await;
@@ -42,7 +42,7 @@ async fn ten_thousand_sections() {
     scene.assert_never_cut(CPE2);
 }
 
-/// All of them enabled, or none, with one edit.
+/// Wherever it is: the other sections are taken, and what is said of it stays a line.
 #[tokio::test]
 async fn a_megabyte() {
     let mut scene = Scene::start().await;

@@ -24,20 +24,25 @@ async fn piece_by_piece_over_seconds() {
     let text = scene.settings.text();
     let mark = scene.daemon.log().mark();
     let mut file = File::create(&path).unwrap();
-    for (n, piece) in text.as_bytes().chunks(text.len() / 40).enumerate() {
-        write(&mut file, std::str::from_utf8(piece).unwrap());
-        // The scenario itself: it is written slowly.
-        tokio::time::sleep(Duration::from_millis(60)).await;
-        if n % 10 == 5 {
-            // Something else in the same directory changes meanwhile, and is taken.
-            let now = scene.daemon.log().mark();
-            scene.daemon.cwmp().commit(&uci::text([&Section::cpe("cpe-user", &format!("secret-{n}"))]));
-            scene.daemon.log().wait(now, &["credentials taken over"], LIMIT).await;
-            // Nor does it help to ask for it.
-            scene.daemon.signal(Signal::HUP);
+    let writer = std::thread::spawn(move || {
+        for piece in text.as_bytes().chunks(text.len() / 40) {
+            write(&mut file, std::str::from_utf8(piece).unwrap());
+            // The scenario itself: it is written slowly.
+            std::thread::sleep(Duration::from_millis(60));
         }
+        file
+    });
+    let mut n = 0;
+    while !writer.is_finished() {
+        // Something else in the same directory changes meanwhile, and is taken.
+        n += 1;
+        let now = scene.daemon.log().mark();
+        scene.daemon.cwmp().commit(&uci::text([&Section::cpe("cpe-user", &format!("secret-{n}"))]));
+        scene.daemon.log().wait(now, &["credentials taken over"], LIMIT).await;
+        // Nor does it help to ask for it.
+        scene.daemon.signal(Signal::HUP);
     }
-    scene.assert_both_same().await;
+    let file = writer.join().unwrap();
     assert_eq!(scene.daemon.log().since(mark, &[&name]), [""; 0], "it is not closed yet");
     drop(file);
     scene.daemon.wait_for_value(2, "alias", "slow").await;
