@@ -31,5 +31,6 @@ mod requests;
 mod resumption;
 mod smoke;
 mod stopping;
+mod storms;
 mod strangers;
 mod stream_errors;

@@ -17,6 +17,7 @@ pub mod ports;
 pub mod proc;
 pub mod process;
 pub mod prosody;
+pub mod running;
 pub mod scene;
 pub mod scram;
 pub mod script;

@@ -129,8 +129,8 @@ fn control(house: &House) -> Running {
     running
 }
 
-/// One connection. Its settings are those of the moment when it is started, or started again; if it is not configured any
-/// more by then, it ends at once, and its removal is on its way.
+/// One connection. Its settings are those of the moment when it is started, or started again; if it is not meant to run
+/// any more by then, it ends at once, and its removal is on its way.
 ///
 /// # Panics
 /// This does not; the start function in it would without a router, and the supervisor takes that for the child's exit.
@@ -145,7 +145,9 @@ pub fn connection(house: House, id: ConnectionId) -> Child<ConnectionId> {
     #[allow(clippy::expect_used)]
     let start = move |_| {
         let mut rooms = house.rooms();
-        let Some(settings) = rooms.running.connections.get(&id).cloned() else {
+        let running = &rooms.running;
+        let wanted = running.connections.get(&id).filter(|settings| running.general.enable && settings.enable);
+        let Some(settings) = wanted.cloned() else {
             return Running::new(actix_rt::spawn(async { ExitReason::Normal }), || ());
         };
         let router = rooms.router.clone().expect("the router is started before the connections");
