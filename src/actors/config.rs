@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, StreamHandler};
 use futures_util::stream::unfold;
@@ -54,6 +54,8 @@ pub struct Config {
     exposed: [Option<Exposure>; 2],
     /// How often in a row the reading of each file was put off; while it is, another one is already to come.
     put_off: [u32; 2],
+    /// Each file could not be read for a reason that passes: another reading is to come.
+    again: [bool; 2],
 }
 
 const XMPP: usize = 0;
@@ -62,11 +64,14 @@ const CWMP: usize = 1;
 /// So often a reading is put off: someone who writes without end cannot keep a change back.
 const MOST_PUT_OFF: u32 = 10;
 
+/// How long is waited before a file is read again that could not be for want of descriptors or memory.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+
 impl Config {
     /// An actor that reads the files when it is started.
     #[must_use]
     pub fn new(house: House) -> Self {
-        Self { house, said: [None, None], exposed: [None, None], put_off: [0, 0] }
+        Self { house, said: [None, None], exposed: [None, None], put_off: [0, 0], again: [false, false] }
     }
 
     fn file(&self, which: usize) -> PathBuf {
@@ -92,11 +97,18 @@ impl Config {
             return;
         }
         self.put_off[which] = 0;
-        self.take(which, contents);
+        self.take(which, contents, ctx);
     }
 
     /// Takes over what was read.
-    fn take(&mut self, which: usize, contents: Result<Contents, ReadError>) {
+    fn take(&mut self, which: usize, contents: Result<Contents, ReadError>, ctx: &mut Context<Self>) {
+        // Nobody will say again that the file has changed.
+        if contents.as_ref().is_err_and(ReadError::passes) && !std::mem::replace(&mut self.again[which], true) {
+            ctx.run_later(READ_AGAIN, move |config, ctx| {
+                config.again[which] = false;
+                config.look(which, ctx);
+            });
+        }
         if let Ok(Contents { exposure, .. }) = contents {
             self.warn_of(which, exposure);
         }
@@ -290,7 +302,7 @@ impl Actor for Config {
         let boot = self.house.rooms().running.connections.is_empty();
         if boot {
             for which in [CWMP, XMPP] {
-                self.take(which, read(&self.file(which)));
+                self.take(which, read(&self.file(which)), ctx);
             }
         } else {
             self.look(CWMP, ctx);
