@@ -37,9 +37,10 @@ async fn ends_in_time(mut device: Device) {
     assert!(status.success() && time < PROMISED, "{status:?} after {time:?}");
 }
 
+/// Or a file on a disk that is full.
 #[tokio::test]
 async fn closed() {
-    for redirection in ["2>&-", "0<&- 1>&- 2>&-"] {
+    for redirection in ["2>&-", "0<&- 1>&- 2>&-", "2>/dev/full"] {
         ends_in_time(works(redirection).await).await;
     }
 }
