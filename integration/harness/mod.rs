@@ -7,13 +7,16 @@
 pub mod bystander;
 pub mod ca;
 pub mod clock;
+pub mod connreq;
 pub mod daemon;
 pub mod dns;
 pub mod ejabberd;
 pub mod fleet;
 pub mod gate;
+pub mod genieacs;
 pub mod log;
 pub mod ports;
+pub mod proc;
 pub mod process;
 pub mod prosody;
 pub mod scene;

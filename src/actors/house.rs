@@ -13,6 +13,7 @@ use super::notifier::Notifier;
 use super::router::Router;
 use crate::config::Startup;
 use crate::config::model::{ConnectionId, Settings};
+use crate::cwmp::authorize::History;
 use crate::cwmp::credentials::Credentials;
 use crate::logging::LevelHandle;
 use crate::status::Board;
@@ -30,6 +31,8 @@ pub struct House {
     pub level: Option<LevelHandle>,
     /// The connections' status.
     pub board: Board,
+    /// What the router was asked before: a crash must not end a lock-out, nor a limit.
+    pub history: Arc<Mutex<History>>,
     rooms: Arc<Mutex<Rooms>>,
 }
 
@@ -59,7 +62,13 @@ impl House {
     /// A house with nobody in it.
     #[must_use]
     pub fn new(startup: Startup, level: Option<LevelHandle>) -> Self {
-        Self { startup: Arc::new(startup), level, board: Board::default(), rooms: Arc::default() }
+        Self {
+            startup: Arc::new(startup),
+            level,
+            board: Board::default(),
+            history: Arc::default(),
+            rooms: Arc::default(),
+        }
     }
 
     /// The addresses, and what runs. Not to be held across an await.

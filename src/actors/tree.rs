@@ -12,6 +12,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::Config;
@@ -79,7 +80,8 @@ fn notifier(house: &House) -> Running {
 #[allow(clippy::expect_used)]
 fn router(house: &House) -> Running {
     let notifier = house.rooms().notifier.clone().expect("the notifier is started before the router");
-    let (address, running) = Running::actor(Router::new(Rules::default(), notifier));
+    let (address, running) =
+        Running::actor(Router::new(Rules::default(), notifier, Arc::clone(&house.history), house.board.clone()));
     house.rooms().router = Some(address);
     running
 }
