@@ -1,7 +1,7 @@
 //! The server's faults, and those of the account on it: one table, on both servers.
 
 use Fault::{
-    AccountDeleted, CertificateChanged, CertificateChangedAtRestart, Frozen, Killed, LoggedInElsewhere,
+    AccountDeleted, CertificateChanged, CertificateChangedAtRestart, Frozen, Killed, LoggedInElsewhere, NetworkGone,
     PasswordChanged, Restarted,
 };
 use rustix::process::Pid;
@@ -10,10 +10,10 @@ use xmppd::connreq::Requester;
 use super::{CPE, accepted};
 use crate::harness::prosody::PASSWORD;
 use crate::harness::{
-    Bystander, Daemon, LIMIT, Section, Server, Setup, Status, Validity, Wanted, Wire, on_each_server, uci,
+    Bystander, Daemon, Gate, LIMIT, Section, Server, Setup, Status, Validity, Wanted, Wire, on_each_server, uci,
 };
 
-on_each_server!(the_server_is_away, the_certificate_is_changed, the_account_is_changed);
+on_each_server!(the_server_is_away, the_network_is_away, the_certificate_is_changed, the_account_is_changed);
 
 /// What happens on the server's side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,8 @@ enum Fault {
     Restarted,
     /// Connections stay, and nobody answers.
     Frozen,
+    /// Nothing arrives any more, in neither direction.
+    NetworkGone,
     /// The server goes on with a certificate that is not valid.
     CertificateChanged,
     /// It comes back with one.
@@ -53,7 +55,7 @@ impl Fault {
                 &["Dormant", "ServerNotPresent"],
                 "refused",
             ),
-            Frozen => {
+            Frozen | NetworkGone => {
                 (&[&["stream lost", "no sign of life", "next try in"]], &["Dormant", "Connecting"], "no sign of life")
             }
             CertificateChanged | CertificateChangedAtRestart => (
@@ -75,6 +77,8 @@ impl Fault {
 /// A daemon with a connection to this server, and a bystander.
 struct Scene<S> {
     server: S,
+    /// Where the network can be taken away.
+    gate: Option<Gate>,
     bystander: Bystander,
     connection: Section,
     daemon: Daemon,
@@ -85,17 +89,18 @@ struct Scene<S> {
 }
 
 impl<S: Server> Scene<S> {
-    async fn start() -> Self {
+    async fn start(faults: &[Fault]) -> Self {
         let server = S::launch(&["a.test"], Wanted::default()).await;
         server.add_account("cpe@a.test", PASSWORD);
+        let gate = if faults.contains(&NetworkGone) { Some(Gate::before(server.port()).await) } else { None };
         let mut bystander = Bystander::start().await;
         // A frozen server is noticed after 2 s; after `conflict` at least 3 s are waited.
         let connection = Section::connection(1, CPE, &server).option("interval", 1).option("retry_max_interval", 6);
-        let daemon = Setup::new(&sections(&server, &bystander, &connection)).traced().start();
+        let daemon = Setup::new(&sections(&server, gate.as_ref(), &bystander, &connection)).traced().start();
         bystander.online().await;
-        server.wait_client(CPE, LIMIT).await;
+        daemon.wait_for_value(1, "status", "Enabled").await;
         let acs = server.acs("acs@a.test/r").await;
-        Self { server, bystander, connection, pid: daemon.pid(), daemon, acs, other: None }
+        Self { server, gate, bystander, connection, pid: daemon.pid(), daemon, acs, other: None }
     }
 
     async fn inject(&mut self, fault: Fault) {
@@ -103,6 +108,7 @@ impl<S: Server> Scene<S> {
             Killed => self.server.kill().await,
             Restarted => assert!(self.server.stop().await.success()),
             Frozen => self.server.freeze(),
+            NetworkGone => self.gate.as_ref().unwrap().lose(),
             CertificateChanged => {
                 self.server.renew_certificates(Validity::Expired);
                 self.server.reload().await;
@@ -123,6 +129,7 @@ impl<S: Server> Scene<S> {
         match fault {
             Killed | Restarted => self.server.start_again().await,
             Frozen => self.server.thaw(),
+            NetworkGone => self.gate.as_ref().unwrap().find(),
             CertificateChanged => {
                 self.server.renew_certificates(Validity::Now);
                 self.server.reload().await;
@@ -135,7 +142,7 @@ impl<S: Server> Scene<S> {
             AccountDeleted => self.server.add_account("cpe@a.test", PASSWORD),
             PasswordChanged => {
                 self.connection = self.connection.clone().option("password", "another password");
-                let text = uci::text(&sections(&self.server, &self.bystander, &self.connection));
+                let text = uci::text(&sections(&self.server, self.gate.as_ref(), &self.bystander, &self.connection));
                 self.daemon.xmpp().commit(&text);
             }
             LoggedInElsewhere => self.other.take().unwrap().close().await,
@@ -177,15 +184,16 @@ impl<S: Server> Scene<S> {
     }
 }
 
-fn sections<S: Server>(server: &S, bystander: &Bystander, connection: &Section) -> Vec<Section> {
-    let mut sections = vec![Section::general(&[1, 2]), connection.clone(), Section::server(1, server)];
+fn sections<S: Server>(server: &S, gate: Option<&Gate>, bystander: &Bystander, connection: &Section) -> Vec<Section> {
+    let row = Section::server(1, server).option("port", gate.map_or(server.port(), Gate::port));
+    let mut sections = vec![Section::general(&[1, 2]), connection.clone(), row];
     sections.extend(bystander.sections());
     sections
 }
 
 /// One after the other, on one daemon: what one leaves behind must not be in the way of the next.
 async fn survives_all<S: Server>(faults: &[Fault]) {
-    let mut scene = Scene::<S>::start().await;
+    let mut scene = Scene::<S>::start(faults).await;
     for &fault in faults {
         scene.survives(fault).await;
     }
@@ -199,6 +207,10 @@ async fn survives_all<S: Server>(faults: &[Fault]) {
 
 async fn the_server_is_away<S: Server>() {
     survives_all::<S>(&[Killed, Restarted, Frozen]).await;
+}
+
+async fn the_network_is_away<S: Server>() {
+    survives_all::<S>(&[NetworkGone]).await;
 }
 
 async fn the_certificate_is_changed<S: Server>() {

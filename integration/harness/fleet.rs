@@ -73,6 +73,10 @@ impl Fleet {
     pub async fn start(&self, prosody: &Prosody) -> (Daemon, BTreeMap<u32, Session>) {
         let daemon = self.setup().start();
         let sessions = self.all_online(prosody).await;
+        for id in self.ids() {
+            // The server knew it first.
+            daemon.wait_for_value(id, "status", "Enabled").await;
+        }
         (daemon, sessions)
     }
 
