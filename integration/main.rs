@@ -15,6 +15,7 @@ mod certificates;
 mod command_line;
 mod crash;
 mod dns;
+mod documents;
 mod faults;
 mod fleet;
 mod genieacs;

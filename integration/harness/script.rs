@@ -256,6 +256,15 @@ impl Peer {
         Ok(())
     }
 
+    /// Begins a login with SCRAM, and asks for that many iterations of PBKDF2.
+    pub async fn ask_for_iterations(&mut self, iterations: u32) -> io::Result<()> {
+        let auth = self.element("auth").await?;
+        let mut exchange = scram::Exchange::new("", "");
+        exchange.iterations = iterations;
+        let challenge = exchange.challenge(&decode(&auth)?, None).map_err(io::Error::other)?;
+        self.send(sasl("challenge", &challenge)).await
+    }
+
     /// A login with SCRAM and this password, by a server that is honest or not. Gives the client's first message.
     pub async fn scram(&mut self, password: &str, honesty: Honesty) -> io::Result<String> {
         let auth = self.element("auth").await?;

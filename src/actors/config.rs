@@ -285,12 +285,17 @@ impl Actor for Config {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        #[cfg(feature = "test-hooks")]
+        super::hooks::started("config");
         // First the watch, then the reading: what changes in between is seen.
         let files = [self.house.startup.config.clone(), self.house.startup.cwmp_config.clone()];
         match Watch::new(&files) {
             Ok(watch) => {
                 ctx.add_stream(Box::pin(unfold(watch, |mut watch| async move {
-                    let event = watch.changed().await;
+                    let changed = watch.changed();
+                    #[cfg(feature = "test-hooks")]
+                    let changed = super::hooks::at_work("config".to_owned(), changed);
+                    let event = changed.await;
                     Some((event, watch))
                 })));
             }
@@ -344,5 +349,5 @@ impl Handler<ReconnectAll> for Config {
     }
 }
 
-super::stops_at_once!(Config);
+super::stops_at_once!(Config, "config");
 super::crashes_when_told!(Config);

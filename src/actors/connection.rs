@@ -284,6 +284,8 @@ impl Actor for Connection {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        #[cfg(feature = "test-hooks")]
+        super::hooks::started(&format!("connection {}", self.id()));
         self.around.board.begin(self.id(), &self.settings.alias);
         if !self.settings.tls_verify {
             tracing::warn!("{}: tls_verify is 0: any certificate is accepted", self.name());
@@ -310,6 +312,10 @@ impl Handler<Stop> for Connection {
     type Result = ();
 
     fn handle(&mut self, _: Stop, ctx: &mut Context<Self>) {
+        #[cfg(feature = "test-hooks")]
+        if super::hooks::is_deaf(self, &format!("connection {}", self.id()), ctx) {
+            return;
+        }
         if let State::Online(online) = &self.state
             && online.send(Out::Close)
         {

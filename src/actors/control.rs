@@ -96,6 +96,8 @@ impl Actor for Control {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        #[cfg(feature = "test-hooks")]
+        super::hooks::started("control");
         let path = &self.house.startup.socket;
         match open(path) {
             Ok(listener) => {
@@ -151,29 +153,13 @@ fn answer(request: &str, house: &House) -> String {
             "ok\n".to_owned()
         }
         #[cfg(feature = "test-hooks")]
-        ["crash", who @ ..] => crash(who, house),
+        ["crash", ..] => super::hooks::carry_out(request.trim_start_matches("crash"), house),
         _ => format!("error: '{}' is no request; expected status or reconnect\n", request.escape_debug()),
     }
 }
 
-#[cfg(feature = "test-hooks")]
-fn crash(who: &[&str], house: &House) -> String {
-    use super::Crash;
-    let rooms = house.rooms();
-    let told = match who {
-        ["notifier"] => rooms.notifier.as_ref().map(|actor| actor.do_send(Crash)),
-        ["router"] => rooms.router.as_ref().map(|actor| actor.do_send(Crash)),
-        ["config"] => rooms.config.as_ref().map(|actor| actor.do_send(Crash)),
-        ["connection", id] => {
-            let id = id.parse().ok().map(crate::config::model::ConnectionId);
-            id.and_then(|id| rooms.connection.get(&id)).map(|actor| actor.do_send(Crash))
-        }
-        _ => None,
-    };
-    if told.is_some() { "ok\n".to_owned() } else { "error: nobody of that name\n".to_owned() }
-}
-
-super::stops_at_once!(Control);
+super::stops_at_once!(Control, "control");
+super::crashes_when_told!(Control);
 
 #[cfg(test)]
 mod tests {

@@ -88,6 +88,8 @@ fn router(house: &House) -> Running {
 
 #[allow(clippy::expect_used)]
 fn connections(house: &House) -> Running {
+    #[cfg(feature = "test-hooks")]
+    super::hooks::started("connections");
     // No connection counts against it: each has a budget of its own.
     let intensity = Intensity { exits: ROOT_EXITS, period: PERIOD };
     let supervisor = Supervisor::<ConnectionId>::new("connections", Strategy::OneForOne, intensity, Vec::new())
@@ -119,7 +121,12 @@ fn config(house: &House) -> Running {
 }
 
 fn control(house: &House) -> Running {
-    Running::actor(Control::new(house.clone())).1
+    let (address, running) = Running::actor(Control::new(house.clone()));
+    #[cfg(feature = "test-hooks")]
+    house.rooms().control.replace(address);
+    #[cfg(not(feature = "test-hooks"))]
+    drop(address);
+    running
 }
 
 /// One connection. Its settings are those of the moment when it is started, or started again; if it is not configured any

@@ -15,8 +15,7 @@ use super::values::{FromText, Text};
 /// The options whose values are never shown.
 const SECRET: &str = "password";
 
-/// A section that is being read.
-#[derive(Debug)]
+/// A section that is being read. Without `Debug`: figment shows what it holds, and that may be a password.
 pub(crate) struct Reader<'a> {
     file: &'a Path,
     section: &'a Section,

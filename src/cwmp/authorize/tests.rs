@@ -230,6 +230,7 @@ fn a_wrong_try_counts_for_60_s_and_to_the_millisecond() {
 #[test]
 fn right_credentials_in_between_begin_the_count_anew() {
     let mut case = Case::new();
+    case.general.limit = 0;
     for _ in 0..3 {
         for _ in 0..TRIES - 1 {
             assert_eq!(case.decide(&wrong()), CREDENTIALS);
