@@ -16,6 +16,7 @@ mod command_line;
 mod crash;
 mod dns;
 mod documents;
+mod faults;
 mod fleet;
 mod genieacs;
 mod harness;

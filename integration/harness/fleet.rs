@@ -74,6 +74,7 @@ impl Fleet {
         let daemon = self.setup().start();
         let sessions = self.all_online(prosody).await;
         for id in self.ids() {
+            // The server knew it first.
             daemon.wait_for_value(id, "status", "Enabled").await;
         }
         (daemon, sessions)

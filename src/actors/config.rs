@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, StreamHandler};
 use futures_util::stream::unfold;
@@ -50,25 +50,36 @@ enum Refusal {
 /// The actor that follows the files.
 pub struct Config {
     house: House,
-    /// What was last said about each file that could not be taken over, so that it is said once.
-    said: [Option<String>; 2],
-    /// What was last said about each file's permissions, so that it is said once.
-    exposed: [Option<Exposure>; 2],
-    /// While the reading of a file is put off another one is already to come.
-    patience: [Patience; 2],
+    files: [Followed; 2],
     /// None before it is started.
     writers: Option<Writers>,
+}
+
+/// What is known of one of the files.
+#[derive(Default)]
+struct Followed {
+    /// What was last said about it, if it could not be taken over, so that it is said once.
+    said: Option<String>,
+    /// What was last said about its permissions, so that it is said once.
+    exposed: Option<Exposure>,
+    /// While its reading is put off another one is already to come.
+    patience: Patience,
+    /// It could not be read for a reason that passes: another reading is to come.
+    again: bool,
 }
 
 // The numbers of the files, also in the watch.
 const XMPP: usize = 0;
 const CWMP: usize = 1;
 
+/// How long is waited before a file is read again that could not be for want of descriptors or memory.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+
 impl Config {
     /// An actor that reads the files when it is started.
     #[must_use]
     pub fn new(house: House) -> Self {
-        Self { house, said: [None, None], exposed: [None, None], patience: [Patience::default(); 2], writers: None }
+        Self { house, files: Default::default(), writers: None }
     }
 
     fn file(&self, which: usize) -> PathBuf {
@@ -78,7 +89,7 @@ impl Config {
 
     /// Reads a file that somebody says has changed, unless a reading is to come anyway.
     fn look(&mut self, which: usize, ctx: &mut Context<Self>) {
-        if !self.patience[which].is_waiting() {
+        if !self.files[which].patience.is_waiting() {
             self.read_settled(which, ctx);
         }
     }
@@ -89,18 +100,25 @@ impl Config {
         let contents = read(&self.file(which));
         let written = self.writers.as_ref().is_some_and(|writers| writers.are_at(which));
         match &contents {
-            Ok(read) if self.patience[which].puts_off(read, written, SystemTime::now()) => {
+            Ok(read) if self.files[which].patience.puts_off(read, written, SystemTime::now()) => {
                 ctx.run_later(SETTLED, move |config, ctx| config.read_settled(which, ctx));
             }
             _ => {
-                self.patience[which] = Patience::default();
-                self.take(which, contents);
+                self.files[which].patience = Patience::default();
+                self.take(which, contents, ctx);
             }
         }
     }
 
     /// Takes over what was read.
-    fn take(&mut self, which: usize, contents: Result<Contents, ReadError>) {
+    fn take(&mut self, which: usize, contents: Result<Contents, ReadError>, ctx: &mut Context<Self>) {
+        // Nobody will say again that the file has changed.
+        if contents.as_ref().is_err_and(ReadError::passes) && !std::mem::replace(&mut self.files[which].again, true) {
+            ctx.run_later(READ_AGAIN, move |config, ctx| {
+                config.files[which].again = false;
+                config.look(which, ctx);
+            });
+        }
         if let Ok(Contents { exposure, .. }) = contents {
             self.warn_of(which, exposure);
         }
@@ -109,18 +127,18 @@ impl Config {
 
     fn warn_of(&mut self, which: usize, exposure: Option<Exposure>) {
         if let Some(exposure) = exposure
-            && self.exposed[which] != Some(exposure)
+            && self.files[which].exposed != Some(exposure)
         {
             tracing::warn!("{}: {exposure}", self.file(which).display());
         }
-        self.exposed[which] = exposure;
+        self.files[which].exposed = exposure;
     }
 
     fn take_xmpp(&mut self, contents: Result<Contents, ReadError>) {
         let file = self.file(XMPP);
         match contents.map_err(Refusal::from).and_then(|contents| Ok(load(&file, &contents.text)?)) {
             Ok(loaded) => {
-                self.said[XMPP] = None;
+                self.files[XMPP].said = None;
                 for problem in &loaded.problems {
                     match problem.severity {
                         Severity::Error => tracing::error!("{problem}; this section is refused"),
@@ -145,7 +163,7 @@ impl Config {
                 if before.as_ref() != Some(&credentials) {
                     tracing::info!("{}: connection request credentials taken over", file.display());
                 }
-                self.said[CWMP] = None;
+                self.files[CWMP].said = None;
             }
             Ok(None) | Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file),
             Err(refusal) => self.refuse(CWMP, &refusal, "the credentials stay as they were"),
@@ -159,17 +177,17 @@ impl Config {
             "{}: no userid and passwd in a section 'cpe': no connection request can be authorized",
             file.display()
         );
-        if self.said[CWMP].as_ref() != Some(&line) {
+        if self.files[CWMP].said.as_ref() != Some(&line) {
             tracing::warn!("{line}");
-            self.said[CWMP] = Some(line);
+            self.files[CWMP].said = Some(line);
         }
     }
 
     fn refuse(&mut self, which: usize, refusal: &Refusal, consequence: &str) {
         let line = format!("{refusal}; {consequence}");
-        if self.said[which].as_ref() != Some(&line) {
+        if self.files[which].said.as_ref() != Some(&line) {
             tracing::error!("{line}");
-            self.said[which] = Some(line);
+            self.files[which].said = Some(line);
         }
     }
 
@@ -297,7 +315,7 @@ impl Actor for Config {
         let boot = self.house.rooms().running.connections.is_empty();
         if boot {
             for which in [CWMP, XMPP] {
-                self.take(which, read(&self.file(which)));
+                self.take(which, read(&self.file(which)), ctx);
             }
         } else {
             self.look(CWMP, ctx);
@@ -322,8 +340,10 @@ impl Handler<Reload> for Config {
     type Result = ();
 
     fn handle(&mut self, _: Reload, ctx: &mut Context<Self>) {
-        self.said = [None, None];
-        self.exposed = [None, None];
+        for file in &mut self.files {
+            file.said = None;
+            file.exposed = None;
+        }
         self.look(CWMP, ctx);
         self.look(XMPP, ctx);
     }

@@ -19,6 +19,9 @@ use crate::status::in_words;
 /// How long a client may take to say what it wants and to read the answer.
 const CLIENT_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long is waited before a client is accepted where that failed.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
+
 /// The longest request.
 const MAX_REQUEST: u64 = 256;
 
@@ -60,6 +63,35 @@ fn open(path: &Path) -> io::Result<UnixListener> {
     listener
 }
 
+/// Where clients come in.
+struct Door {
+    listener: UnixListener,
+    /// The last one could not.
+    failing: bool,
+}
+
+impl Door {
+    /// Waits for a client. When there is no descriptor for it, it is kept waiting until there is: that must not become a
+    /// busy loop.
+    async fn client(&mut self) -> UnixStream {
+        loop {
+            let error = match self.listener.accept().await {
+                Ok((client, _)) => {
+                    if std::mem::take(&mut self.failing) {
+                        crate::notice!("control socket: it works again");
+                    }
+                    return client;
+                }
+                Err(error) => error,
+            };
+            if !std::mem::replace(&mut self.failing, true) {
+                tracing::warn!("control socket: {error}; 'xmppd status' has to wait");
+            }
+            tokio::time::sleep(ACCEPT_AGAIN).await;
+        }
+    }
+}
+
 impl Actor for Control {
     type Context = Context<Self>;
 
@@ -70,17 +102,9 @@ impl Actor for Control {
         match open(path) {
             Ok(listener) => {
                 self.open = true;
-                ctx.add_stream(Box::pin(unfold(listener, |listener| async move {
-                    let client = match listener.accept().await {
-                        Ok((client, _)) => Some(client),
-                        Err(error) => {
-                            // Out of descriptors, most likely: that passes, and must not become a busy loop.
-                            tracing::debug!("control socket: {error}");
-                            tokio::time::sleep(Duration::from_secs(1)).await;
-                            None
-                        }
-                    };
-                    Some((client, listener))
+                ctx.add_stream(Box::pin(unfold(Door { listener, failing: false }, |mut door| async move {
+                    let client = door.client().await;
+                    Some((client, door))
                 })));
             }
             // The daemon's work goes on without it.
@@ -95,9 +119,8 @@ impl Actor for Control {
     }
 }
 
-impl StreamHandler<Option<UnixStream>> for Control {
-    fn handle(&mut self, client: Option<UnixStream>, ctx: &mut Context<Self>) {
-        let Some(client) = client else { return };
+impl StreamHandler<UnixStream> for Control {
+    fn handle(&mut self, client: UnixStream, ctx: &mut Context<Self>) {
         let house = self.house.clone();
         let conversation = tokio::time::timeout(CLIENT_LIMIT, converse(client, house));
         ctx.spawn(conversation.into_actor(self).map(|ended, _, _| {

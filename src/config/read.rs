@@ -72,6 +72,16 @@ pub enum ReadError {
     Io(PathBuf, std::io::Error),
 }
 
+impl ReadError {
+    /// Whether it passes without anybody touching the file: the process or the system is out of descriptors or memory.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        use rustix::io::Errno;
+        let Self::Io(_, error) = self else { return false };
+        Errno::from_io_error(error).is_some_and(|errno| matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM))
+    }
+}
+
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
@@ -223,6 +233,14 @@ mod tests {
         let fifo = directory.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         assert!(matches!(read(&fifo), Err(ReadError::NotAFile(_, "a special file"))));
+    }
+
+    #[test]
+    fn what_passes_by_itself() {
+        let io = |errno: rustix::io::Errno| ReadError::Io("xmpp".into(), errno.into());
+        assert!(io(rustix::io::Errno::MFILE).passes());
+        assert!(!io(rustix::io::Errno::ACCESS).passes());
+        assert!(!ReadError::Missing("xmpp".into()).passes());
     }
 
     #[test]
