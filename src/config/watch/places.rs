@@ -63,20 +63,21 @@ impl Places {
 
     /// Watches what is not watched yet; gives the files that are now, and why a directory that is there is not watched.
     pub(super) fn watch(&mut self, watches: &mut Watches) -> (Vec<usize>, io::Result<()>) {
-        // One mask for all: if two paths lead to one directory the second would replace the first's. A write is seen when
-        // the file is closed: until then there may be half of it, as CREATE and MODIFY tell. CREATE alone is for what is
-        // not written: links, directories.
-        let mask = WatchMask::CLOSE_WRITE
-            | WatchMask::CREATE
-            | WatchMask::MODIFY
+        // CREATE alone is for what is not written: links, directories. Added, because two paths may lead to one directory.
+        let entries = WatchMask::CREATE
             | WatchMask::DELETE
             | WatchMask::MOVED_FROM
             | WatchMask::MOVED_TO
             | WatchMask::DELETE_SELF
             | WatchMask::MOVE_SELF
-            | WatchMask::ONLYDIR;
+            | WatchMask::ONLYDIR
+            | WatchMask::MASK_ADD;
+        // A write is seen when the file is closed: until then there may be half of it, as CREATE and MODIFY tell. Of what
+        // lies beside the directory no writes are seen: whoever logs there would wake us with each line.
+        let writes = WatchMask::CLOSE_WRITE | WatchMask::MODIFY;
         let (mut found, mut outcome) = (Vec::new(), Ok(()));
         for place in self.0.iter_mut().filter(|place| place.watched.is_none()) {
+            let mask = if place.file.is_some() { entries | writes } else { entries };
             match watches.add(&place.directory, mask) {
                 Ok(descriptor) => {
                     place.watched = Some(descriptor);
