@@ -218,7 +218,7 @@ impl Config {
         rooms.running = wanted;
         drop(rooms);
         if !changes.is_empty() {
-            tracing::info!("{}: {}", self.house.startup.config.display(), summary(&changes));
+            tracing::info!("{}: {}", self.house.startup.config.display(), changes);
         }
         self.carry_out(&changes);
         self.tell_router();
@@ -262,36 +262,6 @@ impl Config {
             board.rest(id, "", Status::ErrorMisconfigured, Some("the section is refused; the log says why"));
         }
     }
-}
-
-/// So many connections are named in one line of the log.
-const NAMED: usize = 50;
-
-fn summary(changes: &Changes) -> String {
-    fn ids<'a>(mut ids: impl Iterator<Item = &'a ConnectionId>) -> String {
-        let named: Vec<_> = ids.by_ref().take(NAMED).map(ToString::to_string).collect();
-        let others = ids.count();
-        let others = if others > 0 { format!(" and {others} more") } else { String::new() };
-        named.join(", ") + &others
-    }
-    let mut parts = Vec::new();
-    for (verb, ids) in [
-        ("stop", ids(changes.stop.iter())),
-        ("restart", ids(changes.restart.iter().map(|connection| &connection.id))),
-        ("update", ids(changes.update.iter().map(|connection| &connection.id))),
-        ("start", ids(changes.spawn.iter().map(|connection| &connection.id))),
-    ] {
-        if !ids.is_empty() {
-            parts.push(format!("{verb} connection {ids}"));
-        }
-    }
-    if changes.general {
-        parts.push("general settings taken over".to_owned());
-    }
-    if changes.log_level.is_some() {
-        parts.push("log level taken over".to_owned());
-    }
-    parts.join("; ")
 }
 
 impl Actor for Config {
@@ -361,16 +331,3 @@ impl Handler<ReconnectAll> for Config {
 
 super::stops_at_once!(Config, "config");
 super::crashes_when_told!(Config);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_of_many_connections_stays_a_line() {
-        let stop = |count: u32| Changes { stop: (1..=count).map(ConnectionId).collect(), ..Changes::default() };
-        assert_eq!(summary(&stop(3)), "stop connection 1, 2, 3");
-        assert!(summary(&stop(50)).ends_with(", 49, 50"));
-        assert!(summary(&stop(10_000)).ends_with(", 49, 50 and 9950 more"));
-    }
-}
