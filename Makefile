@@ -4,15 +4,16 @@ DESTDIR ?=
 SBINDIR ?= /usr/sbin
 SYSCONFDIR ?= /etc
 MANDIR ?= /usr/share/man
-TARGET := $(or $(CARGO_TARGET_DIR),target)
+OUT := $(or $(CARGO_TARGET_DIR),target)
 LOCKED := --locked
 
-.PHONY: help demo test check fmt clippy doc samples build install deps clean
+.PHONY: help demo test check fmt clippy doc samples fuzz build install deps clean
 
 help:
 	@echo 'make demo              see it work: a server, xmppd, connection requests, edits of its file'
 	@echo 'make test              run all tests, on real servers'
 	@echo 'make check             everything that CI runs: format, lints, documentation, tests, sample files'
+	@echo 'make fuzz TARGET=      run one fuzz target (fuzz/README.md) for TIME seconds, 1200 if not given'
 	@echo 'make build             build the xmppd to install'
 	@echo 'make install DESTDIR=  install it (below DESTDIR); /etc/config/xmpp is kept if there is one'
 	@echo 'make clean             remove what was built'
@@ -45,11 +46,14 @@ samples:
 		$(CARGO) run --quiet $(LOCKED) --all-features --bin xmppd -- check "$$file" || exit 1; \
 	done
 
+fuzz:
+	@scripts/fuzz.sh "$(TARGET)" $(TIME)
+
 build:
 	$(CARGO) build $(LOCKED) --release --bin xmppd
 
 install: build
-	install -D -m 755 $(TARGET)/release/xmppd $(DESTDIR)$(SBINDIR)/xmppd
+	install -D -m 755 $(OUT)/release/xmppd $(DESTDIR)$(SBINDIR)/xmppd
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/config/xmpp ]; then \
 		echo 'keeping $(DESTDIR)$(SYSCONFDIR)/config/xmpp'; \
 	else \
