@@ -57,6 +57,10 @@ fn there_are_seeds_for_each_target_and_no_others() {
     assert_eq!(names(&directory("seeds")), targets);
     let files = names(&directory("fuzz_targets"));
     assert_eq!(files.iter().map(|file| file.trim_end_matches(".rs").to_owned()).collect::<BTreeSet<_>>(), targets);
+    for target in TARGETS {
+        let text = fs::read_to_string(directory("fuzz_targets").join(format!("{target}.rs"))).unwrap();
+        assert!(text.contains(&format!("\"../src/{target}.rs\"]\nmod target;")), "{target} runs another one's body");
+    }
 }
 
 #[test]

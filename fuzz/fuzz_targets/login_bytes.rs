@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../src/stanza_to_decision.rs"]
+#[path = "../src/login_bytes.rs"]
 mod target;
 #[path = "../src/tree.rs"]
 mod tree;

@@ -300,7 +300,8 @@ impl Ending {
 struct Expected {
     answers: Vec<Answer>,
     end: Ending,
-    /// False where the memory of xmppd ends before the input does: then there is more that is not foretold.
+    /// False where more may follow that is not foretold: the memory of xmppd ends before the input does, or the input
+    /// ends in the middle of something wrong.
     is_whole: bool,
 }
 
@@ -322,6 +323,7 @@ impl Expected {
             }
         }
         let end = match rest {
+            Rest::Unclear => return Self { answers, end: Ending::Wrong, is_whole: false },
             Rest::Open => Ending::Closed,
             Rest::Footer => Ending::Footer,
             Rest::Wrong => Ending::Wrong,

@@ -38,6 +38,8 @@ impl Element {
 pub enum Rest {
     /// More may come.
     Open,
+    /// Text between elements, of which the last bytes alone have come: it is wrong now or with the next byte.
+    Unclear,
     /// `</stream:stream>`
     Footer,
     /// Something that is not XML, or none that a stream may have.
@@ -59,11 +61,17 @@ pub fn stream(bytes: &[u8]) -> (Vec<Element>, Rest) {
                 Ok(true) => break Rest::Footer,
                 Err(()) => break Rest::Wrong,
             },
-            Ok(None) | Err(EndOrError::NeedMoreData) => break Rest::Open,
+            Ok(None) | Err(EndOrError::NeedMoreData) => break pending(&mut reader, &mut parser),
             Err(EndOrError::Error(_)) => break Rest::Wrong,
         }
     };
     (reader.elements, end)
+}
+
+/// Whether the parser holds text back, as it does behind a carriage return.
+fn pending(reader: &mut Reader, parser: &mut RawParser) -> Rest {
+    let held_back = parser.parse(&mut &b"<"[..], false).ok().flatten();
+    if held_back.is_some_and(|event| reader.take(event).is_err()) { Rest::Unclear } else { Rest::Open }
 }
 
 #[derive(Default)]
