@@ -38,7 +38,7 @@ impl Element {
 pub enum Rest {
     /// More may come.
     Open,
-    /// Text between elements, of which the last bytes alone have come: it is wrong now or with the next byte.
+    /// What has come last may be wrong now or with the next byte: text between elements, or half a tag.
     Unclear,
     /// `</stream:stream>`
     Footer,
@@ -70,8 +70,11 @@ pub fn stream(bytes: &[u8]) -> (Vec<Element>, Rest) {
 
 /// Whether the parser holds text back, as it does behind a carriage return.
 fn pending(reader: &mut Reader, parser: &mut RawParser) -> Rest {
-    let held_back = parser.parse(&mut &b"<"[..], false).ok().flatten();
-    if held_back.is_some_and(|event| reader.take(event).is_err()) { Rest::Unclear } else { Rest::Open }
+    let wrong = match parser.parse(&mut &b"<"[..], false) {
+        Ok(event) => event.is_some_and(|event| reader.take(event).is_err()),
+        Err(error) => matches!(error, EndOrError::Error(_)),
+    };
+    if wrong { Rest::Unclear } else { Rest::Open }
 }
 
 #[derive(Default)]
