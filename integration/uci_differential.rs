@@ -54,7 +54,10 @@ fn any_commands() -> impl Strategy<Value = Vec<Command>> {
         4 => prop::sample::select(b"ab'\"\\#; \t\n\r".to_vec()),
         1 => 1..=255_u8,
     ];
-    let value = || prop::collection::vec(byte.clone(), 0..8);
+    let value = || {
+        let known = prop::sample::select(vec![b"".to_vec(), b"a".to_vec(), b"b".to_vec()]);
+        prop_oneof![1 => known, 2 => prop::collection::vec(byte.clone(), 0..8)]
+    };
     let command = prop_oneof![
         2 => (kind, prop::option::of(name())).prop_map(|(kind, name)| Command::Config { kind, name }),
         6 => (any::<bool>(), name(), value()).prop_map(|(list, name, value)| Command::Set { list, name, value }),
