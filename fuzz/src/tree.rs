@@ -1,5 +1,7 @@
 //! XML as a tree, read in another way than xmppd does it: what the targets judge xmppd's answers by.
 
+use std::collections::BTreeSet;
+
 use xso::exports::rxml::error::EndOrError;
 use xso::exports::rxml::{Options, Parse, RawEvent, RawParser, RawQName, WithOptions};
 
@@ -147,10 +149,11 @@ impl Reader {
                 None => others.push((prefix.map(|prefix| prefix.to_string()), name.to_string(), value)),
             }
         }
-        let mut attributes: Vec<(String, String, String)> = Vec::new();
+        let mut attributes = Vec::new();
+        let mut seen = BTreeSet::new();
         for (prefix, name, value) in others {
             let namespace = if prefix.is_some() { self.look_up(prefix.as_deref())? } else { String::new() };
-            if attributes.iter().any(|(other, local, _)| (other, local) == (&namespace, &name)) {
+            if !seen.insert((namespace.clone(), name.clone())) {
                 return Err(());
             }
             attributes.push((namespace, name, value));
