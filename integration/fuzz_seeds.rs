@@ -12,6 +12,8 @@
 
 #[path = "../fuzz/src/login_bytes.rs"]
 mod login_bytes;
+#[path = "../fuzz/src/stanza_oracle.rs"]
+mod stanza_oracle;
 #[path = "../fuzz/src/stanza_to_decision.rs"]
 mod stanza_to_decision;
 #[path = "../fuzz/src/tree.rs"]

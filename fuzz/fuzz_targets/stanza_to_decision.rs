@@ -2,6 +2,8 @@
 
 #[path = "../src/stanza_to_decision.rs"]
 mod target;
+#[path = "../src/stanza_oracle.rs"]
+mod stanza_oracle;
 #[path = "../src/tree.rs"]
 mod tree;
 #[path = "../src/wire.rs"]
