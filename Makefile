@@ -7,12 +7,12 @@ MANDIR ?= /usr/share/man
 OUT := $(or $(CARGO_TARGET_DIR),target)
 LOCKED := --locked
 
-.PHONY: help demo test check fmt clippy doc samples fuzz build install deps clean
+.PHONY: help demo test check fmt clippy doc deny samples fuzz build install deps clean
 
 help:
 	@echo 'make demo              see it work: a server, xmppd, connection requests, edits of its file'
 	@echo 'make test              run all tests, on real servers'
-	@echo 'make check             everything that CI runs: format, lints, documentation, tests, sample files'
+	@echo 'make check             everything that CI runs: format, lints, documentation, dependencies, tests, sample files'
 	@echo 'make fuzz TARGET=      run one fuzz target (fuzz/README.md) for TIME seconds, 1200 if not given'
 	@echo 'make build             build the xmppd to install'
 	@echo 'make install DESTDIR=  install it (below DESTDIR); /etc/config/xmpp is kept if there is one'
@@ -27,7 +27,7 @@ demo: deps
 test: deps
 	$(CARGO) test $(LOCKED) --all-features
 
-check: fmt clippy doc test samples
+check: fmt clippy doc deny test samples
 
 fmt:
 	$(CARGO) fmt --all -- --check
@@ -39,11 +39,18 @@ clippy:
 doc:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(LOCKED) --no-deps --all-features
 
-# What is installed or shown as an example is taken by the program without a word.
+# Licences, sources, duplicates, known vulnerabilities of what xmppd is made of.
+deny:
+	@scripts/deny.sh
+
+# What is installed or shown as an example is taken by the program without a word, installed as it is to be: for its owner.
 samples:
-	@for file in config/xmpp config/samples/*.conf; do \
-		echo "xmppd check $$file"; \
-		$(CARGO) run --quiet $(LOCKED) --all-features --bin xmppd -- check "$$file" || exit 1; \
+	$(CARGO) build --quiet $(LOCKED) --all-features --bin xmppd
+	@root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && \
+	for file in config/xmpp config/samples/*.conf; do \
+		install -D -m 600 "$$file" "$$root/$$file" && \
+		said=$$(cd "$$root" && "$(abspath $(OUT))/debug/xmppd" check "$$file") && echo "$$said" && \
+		[ "$$said" = "$$file: no problems" ] || exit 1; \
 	done
 
 fuzz:

@@ -3,6 +3,7 @@
 mod at_start;
 mod cwmp;
 mod files;
+mod permissions;
 mod secrets;
 mod values;
 

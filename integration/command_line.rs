@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::harness::fleet::{accepted, jid, refused};
 use crate::harness::log::Log;
 use crate::harness::process::{self, Process};
-use crate::harness::{Fleet, LIMIT, Prosody, Section, Setup, uci, until};
+use crate::harness::{Fleet, LIMIT, Prosody, Section, Setup, UciFile, uci, until};
 
 /// The program without anything of this test's own environment.
 fn xmppd() -> Command {
@@ -221,7 +221,7 @@ async fn check_says_what_the_daemon_says() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("xmpp");
     for (text, refused) in BAD {
-        std::fs::write(&file, text).unwrap();
+        UciFile::at(file.clone()).write_in_place(text);
         let (code, stdout, stderr) = output(&["check", &file.display().to_string()]);
         assert_eq!((code, stderr.as_str()), (i32::from(refused), ""), "{text}: {stdout}");
         assert!(!stdout.contains("top-secret"), "a password in {stdout}");

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt as _, SeedableRng};
 use xmppd::config::uci::{self, Package, SyntaxError, Value};
 
 use self::model::Command;

@@ -10,6 +10,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Arguments, Startup, check, read};
 
+/// Exit status: stopped as asked.
+pub const WELL: u8 = 0;
 /// Exit status of `check` for a file with errors, and of a command that fails.
 pub const FAILED: u8 = 1;
 /// Exit status of the daemon when its actors crashed too often; procd starts it anew.
@@ -120,8 +122,8 @@ fn startup(files: &Files) -> Result<Startup, String> {
 }
 
 fn check_file(file: &Path) -> Result<ExitCode, String> {
-    let text = read(file).map_err(|error| error.to_string())?;
-    let report = check(file, &text);
+    let contents = read(file).map_err(|error| error.to_string())?;
+    let report = check(file, &contents);
     print(&report.to_string());
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

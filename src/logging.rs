@@ -3,6 +3,8 @@
 //! tracing knows no NOTICE. Events for the target [`NOTICE`] are that: above INFO, below WARNING. What lies above ERROR in
 //! `loglevel` (EMERG, ALERT, CRITIC) shows errors, because xmppd has nothing graver to say than that.
 
+mod output;
+
 use std::fmt;
 
 use tracing::level_filters::LevelFilter;
@@ -16,6 +18,7 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::model::LogLevel;
+use output::Output;
 
 /// The target of events of level NOTICE.
 pub const NOTICE: &str = "xmppd::notice";
@@ -38,12 +41,12 @@ impl LevelHandle {
     }
 }
 
-/// Starts the log on standard error.
+/// Starts the log on standard error. It never waits for whoever reads it: lines that find no room are lost, and counted.
 ///
 /// # Errors
 /// If a log was started before.
 pub fn start(level: LogLevel) -> Result<LevelHandle, TryInitError> {
-    let (subscriber, handle) = subscriber(level, std::io::stderr);
+    let (subscriber, handle) = subscriber(level, Output::new(std::io::stderr()));
     subscriber.try_init()?;
     Ok(handle)
 }

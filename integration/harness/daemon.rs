@@ -19,6 +19,8 @@ pub struct Setup {
     directory: TempDir,
     environment: Vec<(OsString, OsString)>,
     arguments: Vec<OsString>,
+    /// How many descriptors it may have, if not as many as we.
+    descriptors: Option<u64>,
     /// /etc/config/xmpp
     pub xmpp: UciFile,
     /// /etc/config/cwmp
@@ -48,6 +50,7 @@ impl Setup {
             directory,
             environment: Vec::new(),
             arguments: Vec::new(),
+            descriptors: None,
         }
     }
 
@@ -86,7 +89,15 @@ impl Setup {
         let path =
             std::env::join_paths(std::iter::once(self.ubus.bin()).chain(std::env::split_paths(&system))).unwrap();
         let (log, end) = Log::create(self.directory.path().join(format!("log-{:08x}", rand::random::<u32>())));
-        let mut command = process::command(env!("CARGO_BIN_EXE_xmppd"));
+        let program = env!("CARGO_BIN_EXE_xmppd");
+        let mut command = match self.descriptors {
+            Some(limit) => {
+                let mut command = process::command("prlimit");
+                command.arg(format!("--nofile={limit}:")).arg(program);
+                command
+            }
+            None => process::command(program),
+        };
         command
             .arg("run")
             .arg("--config")
@@ -187,6 +198,11 @@ impl Daemon {
     /// Waits for it to end by itself. The log is complete then.
     pub async fn wait(&mut self, limit: Duration) -> ExitStatus {
         self.process.wait(limit).await
+    }
+
+    /// Has the process that is [started next](Self::start_again) begin with room for so many descriptors.
+    pub fn limit_descriptors(&mut self, limit: u64) {
+        self.setup.descriptors = Some(limit);
     }
 
     /// Starts a process anew that has ended, with the same files and a log of its own.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-use rand::Rng;
+use rand::RngExt as _;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio::net::UdpSocket;

@@ -21,6 +21,7 @@ use tempfile::TempDir;
 use super::ca::{Ca, Validity};
 use super::ports;
 use super::process::{self, Process};
+use super::prosody::PASSWORD;
 use super::server::{Endpoint, Entries, Server, Wanted};
 use super::wait::{LIMIT, until};
 
@@ -40,6 +41,8 @@ pub struct Options {
     pub disabled_mechanisms: Vec<&'static str>,
     /// Passwords are kept as SCRAM hashes of this kind (`sha`, `sha256`, `sha512`); none = as they are.
     pub scram: Option<&'static str>,
+    /// Domains of external components (XEP-0114), which connect with [`PASSWORD`].
+    pub components: &'static [&'static str],
     /// Further lines of YAML for the top level.
     pub yaml: String,
 }
@@ -52,6 +55,7 @@ impl Default for Options {
             without_tls: Vec::new(),
             disabled_mechanisms: Vec::new(),
             scram: None,
+            components: &[],
             yaml: String::new(),
         }
     }
@@ -75,6 +79,7 @@ pub struct Ejabberd {
 struct Ports {
     starttls: u16,
     direct_tls: u16,
+    component: u16,
     api: u16,
 }
 
@@ -105,7 +110,12 @@ impl Ejabberd {
             hashed,
         };
         for _ in 0..5 {
-            ejabberd.ports = Ports { starttls: ports::free(), direct_tls: ports::free(), api: ports::free() };
+            ejabberd.ports = Ports {
+                starttls: ports::free(),
+                direct_tls: ports::free(),
+                component: ports::free(),
+                api: ports::free(),
+            };
             let text =
                 configuration::text(ejabberd.directory.path(), &ejabberd.ca.pem(), hosts, &options, ejabberd.ports);
             std::fs::write(ejabberd.file("ejabberd.yml"), text).unwrap();
@@ -223,12 +233,15 @@ impl Endpoint for Ejabberd {
 }
 
 impl Server for Ejabberd {
+    const PASSES_MALFORMED_IQS: bool = true;
+
     async fn launch(hosts: &[&str], wanted: Wanted) -> Self {
         let options = Options {
             smacks: wanted.smacks,
             require_tls: wanted.require_tls,
             without_tls: if wanted.tls12_only { vec!["no_tlsv1_3"] } else { Vec::new() },
             disabled_mechanisms: wanted.disabled_mechanisms.to_vec(),
+            components: wanted.components,
             ..Options::default()
         };
         Self::start_with(hosts, options).await
@@ -247,6 +260,10 @@ impl Server for Ejabberd {
 
     fn direct_tls_port(&self) -> u16 {
         self.ports.direct_tls
+    }
+
+    fn component_port(&self) -> u16 {
+        self.ports.component
     }
 
     fn ca(&self) -> &Ca {

@@ -5,15 +5,19 @@
 #![allow(dead_code, unused_imports, reason = "a test may need less than the harness can do")]
 
 pub mod ca;
+pub mod connreq;
 pub mod daemon;
 pub mod dns;
 pub mod ejabberd;
 pub mod fleet;
 pub mod gate;
+pub mod genieacs;
 pub mod log;
 pub mod ports;
+pub mod proc;
 pub mod process;
 pub mod prosody;
+pub mod running;
 pub mod scene;
 pub mod scram;
 pub mod script;

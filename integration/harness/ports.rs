@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::sync::Mutex;
 
-use rand::Rng;
+use rand::RngExt as _;
 
 /// Below the range that the system takes clients' ports from: a server that is started again finds its port free.
 const RANGE: std::ops::Range<u16> = 20_000..32_000;

@@ -33,13 +33,22 @@ pub struct Options {
     pub tls12_only: bool,
     /// When the hosts' certificates are valid.
     pub validity: Validity,
+    /// Domains of external components (XEP-0114), which connect with [`PASSWORD`].
+    pub components: &'static [&'static str],
     /// Further lines of Lua for the global section.
     pub lua: String,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { smacks: false, require_tls: true, tls12_only: false, validity: Validity::Now, lua: String::new() }
+        Self {
+            smacks: false,
+            require_tls: true,
+            tls12_only: false,
+            validity: Validity::Now,
+            components: &[],
+            lua: String::new(),
+        }
     }
 }
 
@@ -47,10 +56,16 @@ impl Default for Options {
 pub struct Prosody {
     directory: TempDir,
     ca: Ca,
-    port: u16,
-    direct_tls_port: u16,
+    ports: Ports,
     process: Option<Process>,
     starts: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Ports {
+    starttls: u16,
+    direct_tls: u16,
+    component: u16,
 }
 
 impl Prosody {
@@ -66,10 +81,10 @@ impl Prosody {
         for &host in hosts {
             ca.server_cert(directory.path(), &[host], options.validity);
         }
-        let mut prosody = Self { directory, ca, port: 0, direct_tls_port: 0, process: None, starts: 0 };
+        let mut prosody = Self { directory, ca, ports: Ports::default(), process: None, starts: 0 };
         for _ in 0..5 {
-            (prosody.port, prosody.direct_tls_port) = (ports::free(), ports::free());
-            let text = configuration(prosody.directory.path(), hosts, &options, prosody.port, prosody.direct_tls_port);
+            prosody.ports = Ports { starttls: ports::free(), direct_tls: ports::free(), component: ports::free() };
+            let text = configuration(prosody.directory.path(), hosts, &options, prosody.ports);
             std::fs::write(prosody.file("prosody.cfg.lua"), text).unwrap();
             if prosody.try_start().await {
                 return prosody;
@@ -139,12 +154,12 @@ impl Prosody {
 
     /// STARTTLS, on 127.0.0.1 and `::1`.
     pub fn port(&self) -> u16 {
-        self.port
+        self.ports.starttls
     }
 
     /// Direct TLS (XEP-0368), on 127.0.0.1 and `::1`.
     pub fn direct_tls_port(&self) -> u16 {
-        self.direct_tls_port
+        self.ports.direct_tls
     }
 
     /// The authority that signed the hosts' certificates.
@@ -183,7 +198,7 @@ impl Prosody {
         Account {
             jid: jid.parse().expect("a JID"),
             password: PASSWORD.into(),
-            server: Some(format!("127.0.0.1:{}", self.port)),
+            server: Some(format!("127.0.0.1:{}", self.port())),
             trust: Trust::File(self.ca.pem()),
         }
     }
@@ -275,7 +290,7 @@ fn encode(name: &str) -> String {
     })
 }
 
-fn configuration(directory: &Path, hosts: &[&str], options: &Options, port: u16, direct_tls_port: u16) -> String {
+fn configuration(directory: &Path, hosts: &[&str], options: &Options, ports: Ports) -> String {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/harness/prosody");
     let smacks = if options.smacks { r#""smacks"; "# } else { "" };
     let mut text = format!(
@@ -289,6 +304,7 @@ sessions_view_file = "{dir}/sessions.log"
 interfaces = {{ "127.0.0.1", "::1" }}
 c2s_ports = {{ {port} }}
 c2s_direct_tls_ports = {{ {direct_tls_port} }}
+component_ports = {{ {component_port} }}
 c2s_require_encryption = {require_tls}
 modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "ping"; "posix"; {smacks}"sessions_view" }}
 modules_disabled = {{ "s2s"; "s2s_auth_certs" }}
@@ -297,6 +313,9 @@ authentication = "internal_plain"
 "#,
         dir = directory.display(),
         own = own.display(),
+        port = ports.starttls,
+        direct_tls_port = ports.direct_tls,
+        component_port = ports.component,
         require_tls = options.require_tls,
         more = options.lua,
     );
@@ -308,6 +327,9 @@ authentication = "internal_plain"
             file = ascii(host),
             tls = if options.tls12_only { "; protocol = \"tlsv1_2\"" } else { "" },
         );
+    }
+    for component in options.components {
+        let _ = writeln!(text, "Component \"{component}\"\n  component_secret = \"{PASSWORD}\"");
     }
     text
 }

@@ -41,16 +41,21 @@ pub struct Wanted {
     pub tls12_only: bool,
     /// SASL mechanisms that are not offered.
     pub disabled_mechanisms: &'static [&'static str],
+    /// Domains of external components (XEP-0114), which connect with [`PASSWORD`].
+    pub components: &'static [&'static str],
 }
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { smacks: false, require_tls: true, tls12_only: false, disabled_mechanisms: &[] }
+        Self { smacks: false, require_tls: true, tls12_only: false, disabled_mechanisms: &[], components: &[] }
     }
 }
 
 /// A real server.
 pub trait Server: Endpoint + Sized {
+    /// Whether an IQ with no child, or with several, gets through it. One of a component does in any case.
+    const PASSES_MALFORMED_IQS: bool;
+
     /// Starts one that serves these hosts.
     async fn launch(hosts: &[&str], wanted: Wanted) -> Self;
 
@@ -62,6 +67,9 @@ pub trait Server: Endpoint + Sized {
 
     /// Direct TLS (XEP-0368), on 127.0.0.1 and `::1`.
     fn direct_tls_port(&self) -> u16;
+
+    /// External components (XEP-0114), on 127.0.0.1.
+    fn component_port(&self) -> u16;
 
     /// The authority that signed the hosts' certificates.
     fn ca(&self) -> &Ca;
@@ -118,6 +126,11 @@ pub trait Server: Endpoint + Sized {
     async fn raw(&self, full_jid: &str) -> Wire {
         self.add_account(full_jid.split('/').next().unwrap(), PASSWORD);
         Wire::login(self.account_of(full_jid)).await
+    }
+
+    /// Connects as one of the wanted components.
+    async fn component(&self, domain: &str) -> Wire {
+        Wire::component(self.component_port(), domain, PASSWORD).await
     }
 }
 

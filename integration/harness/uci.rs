@@ -1,8 +1,9 @@
 //! UCI files: their text, and the two ways in which they are changed.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags};
@@ -42,6 +43,11 @@ impl Section {
     pub fn list(mut self, name: &str, value: impl fmt::Display) -> Self {
         self.values.push((true, name.to_owned(), value.to_string()));
         self
+    }
+
+    /// The value of an option; none for a list.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.iter().find(|(list, known, _)| !list && known == name).map(|(.., value)| value.as_str())
     }
 
     /// Without any value under that name.
@@ -138,17 +144,25 @@ impl UciFile {
 
     /// As an editor does: truncate and write.
     pub fn write_in_place(&self, text: &str) {
-        fs::write(&self.path, text).unwrap();
+        let mut file = Self::owners().write(true).truncate(true).open(&self.path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// A file with passwords is its owner's alone.
+    fn owners() -> OpenOptions {
+        let mut options = File::options();
+        options.create(true).mode(0o600);
+        options
     }
 
     /// As `uci commit` does: the old file is opened for writing and closed again as it was, a new one is written beside it
     /// and renamed over it.
     pub fn commit(&self, text: &str) {
-        drop(File::options().append(true).create(true).open(&self.path).unwrap());
+        drop(Self::owners().append(true).open(&self.path).unwrap());
         let directory = self.path.parent().unwrap();
         let name = self.path.file_name().unwrap().to_string_lossy();
         let new = directory.join(format!(".{name}.uci-{:08x}", rand::random::<u32>()));
-        let mut file = File::create(&new).unwrap();
+        let mut file = Self::owners().write(true).truncate(true).open(&new).unwrap();
         file.write_all(text.as_bytes()).unwrap();
         file.sync_all().unwrap();
         fs::rename(new, &self.path).unwrap();

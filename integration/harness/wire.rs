@@ -1,20 +1,25 @@
 //! A client that says exactly what it is told to, and answers nothing by itself: a CPE that misbehaves, or a sender of
 //! what no library would build.
 
-use std::sync::Arc;
+use std::fmt::Write as _;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_xmpp::xmlstream::Timeouts;
+use xmpp_parsers::component::Handshake;
 use xmppd::connreq::Account;
-use xmppd::connreq::connector::{Connector, Transport, header};
+use xmppd::connreq::connector::{Connector, header};
 
 use super::wait::LIMIT;
 
-/// A bound session on which text is written and read.
+trait Transport: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Transport for T {}
+
+/// A bound session, or a component's, on which text is written and read.
 pub struct Wire {
-    transport: Transport,
+    transport: Box<dyn Transport>,
     jid: String,
     received: String,
 }
@@ -30,7 +35,7 @@ impl Wire {
             .expect("the login");
         let pending = stream.send_header(header(bare.domain().as_str())).await.unwrap();
         let (_, stream) = pending.recv_features::<xmpp_parsers::sasl::Nonza>().await.unwrap();
-        let mut wire = Self { transport: stream.into_inner(), jid: String::new(), received: String::new() };
+        let mut wire = Self { transport: Box::new(stream.into_inner()), jid: String::new(), received: String::new() };
         let resource = account.jid.resource().map(ToString::to_string).unwrap_or_default();
         let answer = wire
             .ask(&format!(
@@ -43,15 +48,55 @@ impl Wire {
         wire
     }
 
-    /// The full JID that the server bound.
+    /// Connects as an external component (XEP-0114): it gives each of its stanzas a `from` of its domain.
+    pub async fn component(port: u16, domain: &str, secret: &str) -> Self {
+        let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let mut wire = Self { transport: Box::new(tcp), jid: domain.to_owned(), received: String::new() };
+        wire.send(&format!(
+            "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='{domain}'>"
+        ))
+        .await;
+        let header = loop {
+            let open = wire.received.find("<stream:stream");
+            if let Some(end) = open.and_then(|open| Some(open + wire.received[open..].find('>')? + 1)) {
+                break wire.received.drain(..end).collect::<String>();
+            }
+            timeout(LIMIT, wire.read()).await.expect("the stream's header");
+        };
+        let id = attribute(header.split("<stream:stream").nth(1).unwrap(), "id");
+        let proof = Handshake::from_stream_id_and_password(id, secret).data.expect("a proof");
+        let hex = proof.iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        wire.send(&format!("<handshake>{hex}</handshake>")).await;
+        let answer = wire.next(LIMIT).await.expect("an answer to the handshake");
+        assert!(answer.starts_with("<handshake"), "{domain} is not let in: {answer}");
+        wire
+    }
+
+    /// The full JID that the server bound, or the component's domain.
     pub fn jid(&self) -> &str {
         &self.jid
     }
 
     /// Sends this text as it is.
     pub async fn send(&mut self, text: &str) {
-        self.transport.write_all(text.as_bytes()).await.unwrap();
+        self.send_bytes(text.as_bytes()).await;
+    }
+
+    /// Sends these bytes as they are.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.transport.write_all(bytes).await.unwrap();
         self.transport.flush().await.unwrap();
+    }
+
+    /// Reads until the server has ended the stream; gives what came.
+    pub async fn until_end(&mut self) -> String {
+        let mut bytes = std::mem::take(&mut self.received).into_bytes();
+        // An end without TLS's own farewell is an end as well.
+        let _ = timeout(LIMIT, self.transport.read_to_end(&mut bytes)).await.expect("the end of the stream");
+        String::from_utf8(bytes).unwrap()
     }
 
     /// The next stanza, as text, or none within `limit`; fails when the stream ends.
@@ -62,14 +107,19 @@ impl Wire {
                     let rest = self.received.split_off(length);
                     return std::mem::replace(&mut self.received, rest).trim_start().to_owned();
                 }
-                let mut buffer = [0; 4096];
-                let read = self.transport.read(&mut buffer).await.unwrap();
-                assert!(read > 0, "{}: the stream ended after {:?}", self.jid, self.received);
-                self.received.push_str(std::str::from_utf8(&buffer[..read]).expect("ASCII in tests"));
+                self.read().await;
             }
         })
         .await
         .ok()
+    }
+
+    /// Reads what has come, or comes next; fails when the stream ends.
+    async fn read(&mut self) {
+        let mut buffer = [0; 4096];
+        let read = self.transport.read(&mut buffer).await.unwrap();
+        assert!(read > 0, "{}: the stream ended after {:?}", self.jid, self.received);
+        self.received.push_str(std::str::from_utf8(&buffer[..read]).expect("ASCII in tests"));
     }
 
     /// The next stanza that holds `needle`; others are thrown away.
@@ -112,13 +162,13 @@ pub fn attribute(stanza: &str, name: &str) -> String {
     value.unwrap_or_else(|| panic!("no attribute {name} in {stanza}")).to_owned()
 }
 
-/// The length of the first stanza in what Prosody writes: no `>` but at the end of a tag, no comments, no CDATA.
-fn first_stanza(text: &str) -> Option<usize> {
+/// The length of the first stanza in what a server or xmppd writes: no comments, no CDATA.
+pub fn first_stanza(text: &str) -> Option<usize> {
     let mut depth = 0;
     let mut position = 0;
     while let Some(open) = text[position..].find('<') {
         let start = position + open;
-        let end = start + text[start..].find('>')? + 1;
+        let end = start + end_of_tag(&text[start..])?;
         let tag = &text[start..end];
         position = end;
         if tag.starts_with("</") {
@@ -133,10 +183,25 @@ fn first_stanza(text: &str) -> Option<usize> {
     None
 }
 
+/// A `>` in a value is none: ejabberd does not escape it.
+fn end_of_tag(text: &str) -> Option<usize> {
+    let mut quote = None;
+    for (position, letter) in text.char_indices() {
+        match (quote, letter) {
+            (None, '>') => return Some(position + 1),
+            (None, '\'' | '"') => quote = Some(letter),
+            (Some(open), _) if open == letter => quote = None,
+            _ => {}
+        }
+    }
+    None
+}
+
 #[test]
 fn stanzas_are_cut_at_their_ends() {
     assert_eq!(first_stanza("<iq id='1'><a/><b>t</b></iq><iq"), Some(28));
     assert_eq!(first_stanza(" <iq/><m>"), Some(6));
+    assert_eq!(first_stanza("<iq id='/>' x=\">'<\"/><iq/>"), Some(21));
     assert_eq!(first_stanza("<iq><a/>"), None);
     assert_eq!(first_stanza("<iq id='1"), None);
     assert_eq!(first_stanza("</stream:stream>"), Some(16));

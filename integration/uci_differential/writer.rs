@@ -1,6 +1,6 @@
 //! Commands as text, in all the ways of spelling that libuci takes, one drawn for each place.
 
-use rand::Rng;
+use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use super::model::Command;

@@ -14,8 +14,10 @@ use super::house::House;
 use super::router::{Rules, SetRules};
 use super::tree;
 use crate::config::model::{ConnectionId, Settings};
-use crate::config::watch::{Event, Watch};
-use crate::config::{Changes, ReadError, SETTLED, Severity, adopt, diff, is_settling, load, read, uci};
+use crate::config::watch::{Event, Watch, Writers};
+use crate::config::{
+    Changes, Contents, Exposure, Patience, ReadError, SETTLED, Severity, adopt, diff, load, read, uci,
+};
 use crate::cwmp::credentials::credentials;
 use crate::status::Status;
 use crate::supervision::{RestartChild, StartChild, StopChild};
@@ -50,21 +52,23 @@ pub struct Config {
     house: House,
     /// What was last said about each file that could not be taken over, so that it is said once.
     said: [Option<String>; 2],
-    /// How often in a row the reading of each file was put off; while it is, another one is already to come.
-    put_off: [u32; 2],
+    /// What was last said about each file's permissions, so that it is said once.
+    exposed: [Option<Exposure>; 2],
+    /// While the reading of a file is put off another one is already to come.
+    patience: [Patience; 2],
+    /// None before it is started.
+    writers: Option<Writers>,
 }
 
+// The numbers of the files, also in the watch.
 const XMPP: usize = 0;
 const CWMP: usize = 1;
-
-/// So often a reading is put off: someone who writes without end cannot keep a change back.
-const MOST_PUT_OFF: u32 = 10;
 
 impl Config {
     /// An actor that reads the files when it is started.
     #[must_use]
     pub fn new(house: House) -> Self {
-        Self { house, said: [None, None], put_off: [0, 0] }
+        Self { house, said: [None, None], exposed: [None, None], patience: [Patience::default(); 2], writers: None }
     }
 
     fn file(&self, which: usize) -> PathBuf {
@@ -74,7 +78,7 @@ impl Config {
 
     /// Reads a file that somebody says has changed, unless a reading is to come anyway.
     fn look(&mut self, which: usize, ctx: &mut Context<Self>) {
-        if self.put_off[which] == 0 {
+        if !self.patience[which].is_waiting() {
             self.read_settled(which, ctx);
         }
     }
@@ -82,18 +86,39 @@ impl Config {
     /// Reads a file, or puts that off while it is being changed. What made us read may have been an earlier edit, or a
     /// signal: an editor that has truncated the file, and not yet written it, is not to stop everything.
     fn read_settled(&mut self, which: usize, ctx: &mut Context<Self>) {
-        if self.put_off[which] < MOST_PUT_OFF && is_settling(&self.file(which), SystemTime::now()) {
-            self.put_off[which] += 1;
-            ctx.run_later(SETTLED, move |config, ctx| config.read_settled(which, ctx));
-            return;
+        let contents = read(&self.file(which));
+        let written = self.writers.as_ref().is_some_and(|writers| writers.are_at(which));
+        match &contents {
+            Ok(read) if self.patience[which].puts_off(read, written, SystemTime::now()) => {
+                ctx.run_later(SETTLED, move |config, ctx| config.read_settled(which, ctx));
+            }
+            _ => {
+                self.patience[which] = Patience::default();
+                self.take(which, contents);
+            }
         }
-        self.put_off[which] = 0;
-        if which == XMPP { self.read_xmpp() } else { self.read_cwmp() }
     }
 
-    fn read_xmpp(&mut self) {
+    /// Takes over what was read.
+    fn take(&mut self, which: usize, contents: Result<Contents, ReadError>) {
+        if let Ok(Contents { exposure, .. }) = contents {
+            self.warn_of(which, exposure);
+        }
+        if which == XMPP { self.take_xmpp(contents) } else { self.take_cwmp(contents) }
+    }
+
+    fn warn_of(&mut self, which: usize, exposure: Option<Exposure>) {
+        if let Some(exposure) = exposure
+            && self.exposed[which] != Some(exposure)
+        {
+            tracing::warn!("{}: {exposure}", self.file(which).display());
+        }
+        self.exposed[which] = exposure;
+    }
+
+    fn take_xmpp(&mut self, contents: Result<Contents, ReadError>) {
         let file = self.file(XMPP);
-        match read(&file).map_err(Refusal::from).and_then(|text| Ok(load(&file, &text)?)) {
+        match contents.map_err(Refusal::from).and_then(|contents| Ok(load(&file, &contents.text)?)) {
             Ok(loaded) => {
                 self.said[XMPP] = None;
                 for problem in &loaded.problems {
@@ -111,9 +136,9 @@ impl Config {
         }
     }
 
-    fn read_cwmp(&mut self) {
+    fn take_cwmp(&mut self, contents: Result<Contents, ReadError>) {
         let file = self.file(CWMP);
-        let found = read(&file).map_err(Refusal::from).and_then(|text| Ok(credentials(&file, &text)?));
+        let found = contents.map_err(Refusal::from).and_then(|contents| Ok(credentials(&file, &contents.text)?));
         match found {
             Ok(Some(credentials)) => {
                 let before = self.house.rooms().credentials.replace(credentials.clone());
@@ -212,21 +237,24 @@ impl Config {
         board.retain(|id| running.connections.contains_key(&id) || refused.contains(&id));
         for connection in running.connections.values() {
             if !(running.general.enable && connection.enable) {
-                board.begin(connection.id, &connection.alias);
-                board.enter(connection.id, Status::Disabled);
+                board.rest(connection.id, &connection.alias, Status::Disabled, None);
             }
         }
         for id in refused.into_iter().filter(|id| !running.connections.contains_key(id)) {
-            board.begin(id, "");
-            board.update(id, |report| report.error = Some("the section is refused; the log says why".to_owned()));
-            board.enter(id, Status::ErrorMisconfigured);
+            board.rest(id, "", Status::ErrorMisconfigured, Some("the section is refused; the log says why"));
         }
     }
 }
 
+/// So many connections are named in one line of the log.
+const NAMED: usize = 50;
+
 fn summary(changes: &Changes) -> String {
-    fn ids<'a>(ids: impl Iterator<Item = &'a ConnectionId>) -> String {
-        ids.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    fn ids<'a>(mut ids: impl Iterator<Item = &'a ConnectionId>) -> String {
+        let named: Vec<_> = ids.by_ref().take(NAMED).map(ToString::to_string).collect();
+        let others = ids.count();
+        let others = if others > 0 { format!(" and {others} more") } else { String::new() };
+        named.join(", ") + &others
     }
     let mut parts = Vec::new();
     for (verb, ids) in [
@@ -252,24 +280,25 @@ impl Actor for Config {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        #[cfg(feature = "test-hooks")]
+        super::hooks::started("config");
         // First the watch, then the reading: what changes in between is seen.
         let files = [self.house.startup.config.clone(), self.house.startup.cwmp_config.clone()];
-        match Watch::new(&files) {
-            Ok(watch) => {
-                ctx.add_stream(Box::pin(unfold(watch, |mut watch| async move {
-                    let event = watch.changed().await;
-                    Some((event, watch))
-                })));
-            }
-            Err(error) => {
-                tracing::error!("the configuration cannot be watched ({error}); SIGHUP makes it be read");
-            }
-        }
+        let watch = Watch::new(&files);
+        self.writers = Some(watch.writers());
+        ctx.add_stream(Box::pin(unfold(watch, |mut watch| async move {
+            let changed = watch.changed();
+            #[cfg(feature = "test-hooks")]
+            let changed = super::hooks::at_work("config".to_owned(), changed);
+            let event = changed.await;
+            Some((event, watch))
+        })));
         // At boot nothing runs that half a file could stop.
         let boot = self.house.rooms().running.connections.is_empty();
         if boot {
-            self.read_cwmp();
-            self.read_xmpp();
+            for which in [CWMP, XMPP] {
+                self.take(which, read(&self.file(which)));
+            }
         } else {
             self.look(CWMP, ctx);
             self.look(XMPP, ctx);
@@ -294,6 +323,7 @@ impl Handler<Reload> for Config {
 
     fn handle(&mut self, _: Reload, ctx: &mut Context<Self>) {
         self.said = [None, None];
+        self.exposed = [None, None];
         self.look(CWMP, ctx);
         self.look(XMPP, ctx);
     }
@@ -309,5 +339,18 @@ impl Handler<ReconnectAll> for Config {
     }
 }
 
-super::stops_at_once!(Config);
+super::stops_at_once!(Config, "config");
 super::crashes_when_told!(Config);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_many_connections_stays_a_line() {
+        let stop = |count: u32| Changes { stop: (1..=count).map(ConnectionId).collect(), ..Changes::default() };
+        assert_eq!(summary(&stop(3)), "stop connection 1, 2, 3");
+        assert!(summary(&stop(50)).ends_with(", 49, 50"));
+        assert!(summary(&stop(10_000)).ends_with(", 49, 50 and 9950 more"));
+    }
+}

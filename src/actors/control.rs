@@ -1,12 +1,14 @@
 //! The control socket: one line of request, the answer, the end. `xmppd status` and `xmppd reconnect` speak to it.
 
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::path::Path;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, StreamHandler, WrapFuture};
 use futures_util::stream::unfold;
+use rustix::fs::Mode;
+use rustix::process::umask;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -38,7 +40,7 @@ impl Control {
 /// Opens the socket for root alone. An old one that nobody listens on any more is replaced.
 fn open(path: &Path) -> io::Result<UnixListener> {
     if let Some(directory) = path.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
     match std::os::unix::net::UnixStream::connect(path) {
         Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another xmppd listens there")),
@@ -51,15 +53,19 @@ fn open(path: &Path) -> io::Result<UnixListener> {
         }
         Err(_) => {}
     }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+    // It is born with its mode: nobody gets in between. Nothing else makes files here while the mask holds.
+    let mask = umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
+    let listener = UnixListener::bind(path);
+    umask(mask);
+    listener
 }
 
 impl Actor for Control {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        #[cfg(feature = "test-hooks")]
+        super::hooks::started("control");
         let path = &self.house.startup.socket;
         match open(path) {
             Ok(listener) => {
@@ -124,32 +130,18 @@ fn answer(request: &str, house: &House) -> String {
             "ok\n".to_owned()
         }
         #[cfg(feature = "test-hooks")]
-        ["crash", who @ ..] => crash(who, house),
+        ["crash", ..] => super::hooks::carry_out(request.trim_start_matches("crash"), house),
         _ => format!("error: '{}' is no request; expected status or reconnect\n", request.escape_debug()),
     }
 }
 
-#[cfg(feature = "test-hooks")]
-fn crash(who: &[&str], house: &House) -> String {
-    use super::Crash;
-    let rooms = house.rooms();
-    let told = match who {
-        ["notifier"] => rooms.notifier.as_ref().map(|actor| actor.do_send(Crash)),
-        ["router"] => rooms.router.as_ref().map(|actor| actor.do_send(Crash)),
-        ["config"] => rooms.config.as_ref().map(|actor| actor.do_send(Crash)),
-        ["connection", id] => {
-            let id = id.parse().ok().map(crate::config::model::ConnectionId);
-            id.and_then(|id| rooms.connection.get(&id)).map(|actor| actor.do_send(Crash))
-        }
-        _ => None,
-    };
-    if told.is_some() { "ok\n".to_owned() } else { "error: nobody of that name\n".to_owned() }
-}
-
-super::stops_at_once!(Control);
+super::stops_at_once!(Control, "control");
+super::crashes_when_told!(Control);
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[tokio::test]
@@ -157,7 +149,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("new/xmppd.sock");
         let first = open(&path).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&directory.path().join("new"))), (0o600, 0o700));
         assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(first);
         assert!(path.exists());

@@ -13,6 +13,7 @@ use super::notifier::Notifier;
 use super::router::Router;
 use crate::config::Startup;
 use crate::config::model::{ConnectionId, Settings};
+use crate::cwmp::authorize::History;
 use crate::cwmp::credentials::Credentials;
 use crate::logging::LevelHandle;
 use crate::status::Board;
@@ -20,6 +21,8 @@ use crate::supervision::Supervisor;
 
 /// The supervisor of the connections.
 pub type Connections = Supervisor<ConnectionId>;
+
+super::crashes_when_told!(Connections);
 
 /// Shared by all actors.
 #[derive(Clone)]
@@ -30,6 +33,8 @@ pub struct House {
     pub level: Option<LevelHandle>,
     /// The connections' status.
     pub board: Board,
+    /// What the router was asked before: a crash must not end a lock-out, nor a limit.
+    pub history: Arc<Mutex<History>>,
     rooms: Arc<Mutex<Rooms>>,
 }
 
@@ -44,6 +49,9 @@ pub struct Rooms {
     pub connections: Option<Addr<Connections>>,
     /// The config actor's present incarnation.
     pub config: Option<Addr<Config>>,
+    /// The control socket's present incarnation.
+    #[cfg(feature = "test-hooks")]
+    pub control: Option<Addr<super::control::Control>>,
     /// The connections' present incarnations.
     pub connection: BTreeMap<ConnectionId, Addr<Connection>>,
     /// What the supervisor of the connections was told to run: a connection that is restarted after a crash takes its
@@ -59,7 +67,13 @@ impl House {
     /// A house with nobody in it.
     #[must_use]
     pub fn new(startup: Startup, level: Option<LevelHandle>) -> Self {
-        Self { startup: Arc::new(startup), level, board: Board::default(), rooms: Arc::default() }
+        Self {
+            startup: Arc::new(startup),
+            level,
+            board: Board::default(),
+            history: Arc::default(),
+            rooms: Arc::default(),
+        }
     }
 
     /// The addresses, and what runs. Not to be held across an await.

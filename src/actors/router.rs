@@ -1,5 +1,7 @@
 //! Decides on connection requests and dispatches those that are granted to the notifier.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
 use jid::BareJid;
 use tokio::sync::oneshot;
@@ -11,6 +13,7 @@ use crate::cwmp::authorize::{Decision, History, Refusal, Request, accepts, allow
 use crate::cwmp::credentials::Credentials;
 use crate::cwmp::notify::{NotifyError, Occasion};
 use crate::notice;
+use crate::status::{Board, Stats};
 
 /// What the router goes by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,17 +80,32 @@ impl Message for MayKnow {
 /// The actor that decides.
 pub struct Router {
     rules: Rules,
-    history: History,
+    /// It outlives the router.
+    history: Arc<Mutex<History>>,
+    board: Board,
     notifier: Addr<Notifier>,
     /// Who shares the notification that is under way; nobody if none is.
     waiting: Vec<oneshot::Sender<Result<(), NotifyError>>>,
 }
 
 impl Router {
-    /// A router that refuses everything until it gets its [`Rules`].
+    /// A router that goes by these rules and by what was asked before. How each request went is counted on the board,
+    /// whether or not the connection is still there to answer it.
     #[must_use]
-    pub fn new(rules: Rules, notifier: Addr<Notifier>) -> Self {
-        Self { rules, history: History::default(), notifier, waiting: Vec::new() }
+    pub fn new(rules: Rules, notifier: Addr<Notifier>, history: Arc<Mutex<History>>, board: Board) -> Self {
+        Self { rules, history, board, notifier, waiting: Vec::new() }
+    }
+
+    fn decide(&self, request: &Request) -> Decision {
+        let (general, credentials) = (&self.rules.general, self.rules.credentials.as_ref());
+        let under_way = !self.waiting.is_empty();
+        // What was noted before a panic is as good as it was.
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        decide(general, credentials, &mut history, request, under_way, Instant::now())
+    }
+
+    fn count(&self, connection: ConnectionId, count: impl FnOnce(&mut Stats)) {
+        self.board.update(connection, |report| count(&mut report.stats));
     }
 
     /// Has the CWMP client told; all who wait then get the outcome.
@@ -107,6 +125,11 @@ impl Router {
 
 impl Actor for Router {
     type Context = Context<Self>;
+
+    #[cfg(feature = "test-hooks")]
+    fn started(&mut self, _: &mut Context<Self>) {
+        super::hooks::started("router");
+    }
 }
 
 impl Handler<SetRules> for Router {
@@ -123,12 +146,9 @@ impl Handler<Ask> for Router {
     fn handle(&mut self, ask: Ask, ctx: &mut Context<Self>) -> Self::Result {
         let Ask { request, alias } = ask;
         let from = request.from.clone().unwrap_or_else(|| request.account.to_string());
-        let general = &self.rules.general;
-        let credentials = self.rules.credentials.as_ref();
-        let under_way = !self.waiting.is_empty();
-        let decision = decide(general, credentials, &mut self.history, &request, under_way, Instant::now());
         let id = request.connection;
-        if let Decision::Refuse(refusal) = decision {
+        if let Decision::Refuse(refusal) = self.decide(&request) {
+            self.count(id, |stats| stats.count(refusal));
             notice!("connection {id} ({alias}): connection request from {from} refused: {}", refusal.reason());
             return Box::pin(async move { Outcome::Refused(refusal) }.into_actor(self));
         }
@@ -139,12 +159,16 @@ impl Handler<Ask> for Router {
             self.tell(occasion, ctx);
         }
         let told = async move { told.await.unwrap_or(Err(NotifyError::NoNotifier)) };
-        Box::pin(told.into_actor(self).map(move |told, _, _| match told {
+        #[cfg(feature = "test-hooks")]
+        let told = super::hooks::at_work("router".to_owned(), told);
+        Box::pin(told.into_actor(self).map(move |told, router, _| match told {
             Ok(()) => {
+                router.count(id, |stats| stats.accepted += 1);
                 notice!("connection {id} ({alias}): connection request from {from} accepted, the CWMP client is told");
                 Outcome::Accepted
             }
             Err(error) => {
+                router.count(id, |stats| stats.notify_failed += 1);
                 notice!("connection {id} ({alias}): connection request from {from} failed: {error}");
                 Outcome::NotifyFailed(error)
             }
@@ -164,5 +188,5 @@ impl Handler<MayKnow> for Router {
     }
 }
 
-super::stops_at_once!(Router);
+super::stops_at_once!(Router, "router");
 super::crashes_when_told!(Router);

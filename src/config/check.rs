@@ -1,40 +1,41 @@
 //! `xmppd check FILE`: what the daemon would say of a file.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::load::load;
 use super::problem::{Problem, Severity};
+use super::read::{Contents, Exposure};
 use super::uci::SyntaxError;
 
 /// What is wrong with a file. Its text is one line for each problem, and `FILE: no problems` where there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
-    /// It cannot be read at all.
-    Unreadable(SyntaxError),
-    /// It can be read: this is wrong in it.
-    Problems(std::path::PathBuf, Vec<Problem>),
+pub struct Report {
+    file: PathBuf,
+    exposure: Option<Exposure>,
+    /// What is wrong in it, or why it is no UCI file.
+    problems: Result<Vec<Problem>, SyntaxError>,
 }
 
 impl Report {
     /// Whether the daemon would take all of it: warnings do not matter.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        match self {
-            Self::Unreadable(_) => false,
-            Self::Problems(_, problems) => problems.iter().all(|problem| problem.severity == Severity::Warning),
-        }
+        let is_warning = |problem: &Problem| problem.severity == Severity::Warning;
+        self.problems.as_ref().is_ok_and(|problems| problems.iter().all(is_warning))
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable(error) => writeln!(f, "error: {error}"),
-            Self::Problems(file, problems) if problems.is_empty() => {
-                writeln!(f, "{}: no problems", file.display())
-            }
-            Self::Problems(_, problems) => problems.iter().try_for_each(|problem| match problem.severity {
+        let file = self.file.display();
+        if let Some(exposure) = self.exposure {
+            writeln!(f, "warning: {file}: {exposure}")?;
+        }
+        match &self.problems {
+            Err(error) => writeln!(f, "error: {error}"),
+            Ok(problems) if problems.is_empty() && self.exposure.is_none() => writeln!(f, "{file}: no problems"),
+            Ok(problems) => problems.iter().try_for_each(|problem| match problem.severity {
                 Severity::Error => writeln!(f, "error: {problem}"),
                 Severity::Warning => writeln!(f, "warning: {problem}"),
             }),
@@ -42,21 +43,21 @@ impl fmt::Display for Report {
     }
 }
 
-/// Checks the text of `file`; the name is for the report only.
+/// Checks what `file` holds; the name is for the report only.
 #[must_use]
-pub fn check(file: &Path, text: &[u8]) -> Report {
-    match load(file, text) {
-        Ok(loaded) => Report::Problems(file.to_owned(), loaded.problems),
-        Err(error) => Report::Unreadable(error),
-    }
+pub fn check(file: &Path, contents: &Contents) -> Report {
+    let problems = load(file, &contents.text).map(|loaded| loaded.problems);
+    Report { file: file.to_owned(), exposure: contents.exposure, problems }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::read::read;
     use super::*;
 
     fn checked(text: &str) -> (bool, String) {
-        let report = check(Path::new("f"), text.as_bytes());
+        let contents = Contents { text: text.into(), exposure: None, modified: std::time::UNIX_EPOCH };
+        let report = check(Path::new("f"), &contents);
         (report.is_good(), report.to_string())
     }
 
@@ -78,8 +79,9 @@ mod tests {
         files.extend(std::fs::read_dir(directory.join("samples")).unwrap().map(|entry| entry.unwrap().path()));
         assert!(files.len() >= 4);
         for file in files {
-            let report = check(&file, &std::fs::read(&file).unwrap());
-            assert_eq!(report, Report::Problems(file.clone(), Vec::new()), "{report}");
+            // The permissions are those of the checkout.
+            let contents = Contents { exposure: None, ..read(&file).unwrap() };
+            assert_eq!(check(&file, &contents).to_string(), format!("{}: no problems\n", file.display()));
         }
     }
 

@@ -2,6 +2,7 @@
 //! history, request and time.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use jid::{BareJid, Jid};
 use subtle::ConstantTimeEq;
@@ -67,12 +68,28 @@ impl Refusal {
     }
 }
 
-/// What was asked before.
-#[derive(Debug, Default)]
+/// What was asked before. Its size is bounded whoever asks: see [`Lockout`] for the senders, and of the times when the CWMP
+/// client was told the last `connreq_limit` are kept. So a period that is changed holds at once, to the letter; what was not
+/// counted under a lower limit, or under none, is not counted afterwards either.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     lockout: Lockout,
-    /// When the CWMP client was told, within the last period; never longer than `connreq_limit`.
     told: VecDeque<Instant>,
+}
+
+impl History {
+    /// Whether the CWMP client was told `limit` times within the last `period`.
+    fn is_told_often_enough(&self, limit: usize, period: Duration, now: Instant) -> bool {
+        let nth_last = self.told.len().checked_sub(limit).and_then(|n| self.told.get(n));
+        nth_last.is_some_and(|at| now.duration_since(*at) < period)
+    }
+
+    fn note_told(&mut self, limit: usize, now: Instant) {
+        self.told.push_back(now);
+        while self.told.len() > limit {
+            self.told.pop_front();
+        }
+    }
 }
 
 /// Decides. `under_way` says that the CWMP client is being told at this moment: a request that shares this costs nothing.
@@ -100,13 +117,11 @@ pub fn decide(
         }
         history.lockout.right(&sender);
         if !under_way && general.limit != 0 {
-            while history.told.front().is_some_and(|at| now.duration_since(*at) >= general.period) {
-                history.told.pop_front();
-            }
-            if history.told.len() >= usize::from(general.limit) {
+            let limit = usize::from(general.limit);
+            if history.is_told_often_enough(limit, general.period, now) {
                 return Err(Refusal::Limit);
             }
-            history.told.push_back(now);
+            history.note_told(limit, now);
         }
         Ok(())
     };
@@ -137,12 +152,19 @@ pub fn allowed_sender(allowed: &[Jid], from: Option<&str>, account: &BareJid) ->
     }
 }
 
-/// Compares in a time that does not tell where the first difference is.
+/// Compares in a time that does not tell where the first difference is. An empty user name or password is one that is not
+/// configured: nothing is the same as it.
 fn is_same(configured: &Credentials, given: &GivenCredentials) -> bool {
-    let username = configured.username.expose().as_bytes().ct_eq(given.username.as_bytes());
-    let password = configured.password.expose().as_bytes().ct_eq(given.password.expose().as_bytes());
+    let (username, password) = (configured.username.expose(), configured.password.expose());
+    if username.is_empty() || password.is_empty() {
+        return false;
+    }
+    let username = username.as_bytes().ct_eq(given.username.as_bytes());
+    let password = password.as_bytes().ct_eq(given.password.expose().as_bytes());
     (username & password).into()
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

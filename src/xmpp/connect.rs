@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jid::FullJid;
-use rand::Rng as _;
+use rand::RngExt as _;
 use rustls::ClientConfig;
 use tokio::io::BufReader;
 use tokio_rustls::TlsConnector;

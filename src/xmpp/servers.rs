@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use rand::Rng;
+use rand::{Rng, RngExt as _};
 
 use crate::config::model::Server;
 

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{Options, Ports};
+use super::{Options, PASSWORD, Ports};
 
 pub(super) fn text(directory: &Path, ca: &Path, hosts: &[&str], options: &Options, ports: Ports) -> String {
     let dir = directory.display();
@@ -37,6 +37,11 @@ pub(super) fn text(directory: &Path, ca: &Path, hosts: &[&str], options: &Option
         text.push_str(&listener("ejabberd_c2s", ports.starttls, ip, more));
         let more = json!({"tls": true, "protocol_options": tls, "max_stanza_size": 262_144});
         text.push_str(&listener("ejabberd_c2s", ports.direct_tls, ip, more));
+    }
+    if !options.components.is_empty() {
+        let hosts: Map<String, Value> =
+            options.components.iter().map(|domain| ((*domain).to_owned(), json!({"password": PASSWORD}))).collect();
+        text.push_str(&listener("ejabberd_service", ports.component, "127.0.0.1", json!({"hosts": hosts})));
     }
     text.push_str(&listener(
         "ejabberd_http",

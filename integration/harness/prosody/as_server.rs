@@ -10,7 +10,7 @@ use crate::harness::sessions::Kind;
 
 impl Endpoint for Prosody {
     fn port(&self) -> u16 {
-        self.port
+        self.ports.starttls
     }
 
     fn ca_pem(&self) -> PathBuf {
@@ -19,12 +19,15 @@ impl Endpoint for Prosody {
 }
 
 impl Server for Prosody {
+    const PASSES_MALFORMED_IQS: bool = false;
+
     async fn launch(hosts: &[&str], wanted: Wanted) -> Self {
         let disabled: Vec<String> = wanted.disabled_mechanisms.iter().map(|name| format!("{name:?}")).collect();
         let options = Options {
             smacks: wanted.smacks,
             require_tls: wanted.require_tls,
             tls12_only: wanted.tls12_only,
+            components: wanted.components,
             lua: format!("disable_sasl_mechanisms = {{ {} }}", disabled.join("; ")),
             ..Options::default()
         };
@@ -40,7 +43,11 @@ impl Server for Prosody {
     }
 
     fn direct_tls_port(&self) -> u16 {
-        self.direct_tls_port
+        self.ports.direct_tls
+    }
+
+    fn component_port(&self) -> u16 {
+        self.ports.component
     }
 
     fn ca(&self) -> &Ca {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use actix::{ActorFutureExt, AsyncContext, Context, SpawnHandle, WrapFuture};
 use jid::FullJid;
-use rand::Rng as _;
+use rand::RngExt as _;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
@@ -207,7 +207,8 @@ impl Connection {
         let Some(identity) = &mut self.identity else { return };
         let bytes = reply_to.weight();
         if identity.pending >= MAX_PENDING || identity.pending_bytes + bytes > MAX_PENDING_BYTES {
-            notice!("connection {id} ({alias}): too many connection requests at once; refused");
+            let from = reply_to.from.as_deref().unwrap_or("its own server");
+            notice!("connection {id} ({alias}): connection request from {from} refused: too many at once");
             self.around.board.update(id, |report| report.stats.count(Refusal::Limit));
             return self.answer(reply_to.service_unavailable());
         }
@@ -216,30 +217,26 @@ impl Connection {
         let serial = identity.serial;
         let account = identity.jid.to_bare();
         let request = Request { connection: id, account, from: reply_to.from.clone(), credentials };
-        let asked = self.around.router.send(Ask { request, alias });
+        let asked = self.around.router.send(Ask { request, alias: alias.clone() });
         ctx.spawn(asked.into_actor(self).map(move |outcome, connection, _| {
+            if outcome.is_err() {
+                // Without a router nobody can say yes.
+                let from = reply_to.from.as_deref().unwrap_or("its own server");
+                notice!("connection {id} ({alias}): connection request from {from} failed: nobody is there to decide");
+                connection.around.board.update(id, |report| report.stats.notify_failed += 1);
+            }
             // The answer belongs to the bound resource that got the request.
             if let Some(identity) = connection.identity.as_mut().filter(|identity| identity.serial == serial) {
                 identity.pending -= 1;
                 identity.pending_bytes -= bytes;
-                // Without a router nobody can say yes.
-                connection.conclude(outcome.ok().as_ref(), &reply_to);
+                connection.answer(match outcome {
+                    Ok(Outcome::Accepted) => reply_to.result(),
+                    Ok(Outcome::Refused(Refusal::Malformed)) => reply_to.bad_request(),
+                    Ok(Outcome::Refused(Refusal::Credentials)) => reply_to.not_authorized(),
+                    Ok(Outcome::Refused(_) | Outcome::NotifyFailed(_)) | Err(_) => reply_to.service_unavailable(),
+                });
             }
         }));
-    }
-
-    fn conclude(&self, outcome: Option<&Outcome>, reply_to: &ReplyTo) {
-        self.around.board.update(self.id(), |report| match outcome {
-            Some(Outcome::Accepted) => report.stats.accepted += 1,
-            Some(Outcome::Refused(refusal)) => report.stats.count(*refusal),
-            Some(Outcome::NotifyFailed(_)) | None => report.stats.notify_failed += 1,
-        });
-        self.answer(match outcome {
-            Some(Outcome::Accepted) => reply_to.result(),
-            Some(Outcome::Refused(Refusal::Malformed)) => reply_to.bad_request(),
-            Some(Outcome::Refused(Refusal::Credentials)) => reply_to.not_authorized(),
-            Some(Outcome::Refused(_) | Outcome::NotifyFailed(_)) | None => reply_to.service_unavailable(),
-        });
     }
 
     fn disco_info(&mut self, node: bool, reply_to: ReplyTo, ctx: &mut Context<Self>) {

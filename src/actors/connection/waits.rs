@@ -54,7 +54,7 @@ impl Scene {
         let log = Log::capture();
         let board = Board::default();
         let around = Surroundings {
-            router: Router::new(Rules::default(), Notifier.start()).start(),
+            router: Router::new(Rules::default(), Notifier.start(), std::sync::Arc::default(), board.clone()).start(),
             board: board.clone(),
             resolv_conf: PathBuf::from("/nonexistent/resolv.conf"),
         };

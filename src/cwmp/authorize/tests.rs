@@ -4,20 +4,20 @@ use super::*;
 use crate::config::model::Password;
 use crate::cwmp::lockout::{LOCKED, TRIES};
 
-const ONE: ConnectionId = ConnectionId(1);
-const TWO: ConnectionId = ConnectionId(2);
+pub(super) const ONE: ConnectionId = ConnectionId(1);
+pub(super) const TWO: ConnectionId = ConnectionId(2);
 
 /// Everything that a decision is made from; as it is made, it is granted.
-struct Case {
-    general: General,
-    configured: Option<Credentials>,
-    history: History,
-    under_way: bool,
-    start: Instant,
+pub(super) struct Case {
+    pub(super) general: General,
+    pub(super) configured: Option<Credentials>,
+    pub(super) history: History,
+    pub(super) under_way: bool,
+    pub(super) start: Instant,
 }
 
 impl Case {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             general: General {
                 enable: true,
@@ -34,25 +34,25 @@ impl Case {
         }
     }
 
-    fn decide_at(&mut self, request: &Request, milliseconds: u64) -> Decision {
+    pub(super) fn decide_at(&mut self, request: &Request, milliseconds: u64) -> Decision {
         let now = self.start + Duration::from_millis(milliseconds);
         decide(&self.general, self.configured.as_ref(), &mut self.history, request, self.under_way, now)
     }
 
-    fn decide(&mut self, request: &Request) -> Decision {
+    pub(super) fn decide(&mut self, request: &Request) -> Decision {
         self.decide_at(request, 0)
     }
 }
 
-fn secret(text: &str) -> Password {
+pub(super) fn secret(text: &str) -> Password {
     Password::from(text.to_owned())
 }
 
-fn given(username: &str, password: &str) -> GivenCredentials {
+pub(super) fn given(username: &str, password: &str) -> GivenCredentials {
     GivenCredentials { username: username.to_owned(), password: secret(password) }
 }
 
-fn request() -> Request {
+pub(super) fn request() -> Request {
     Request {
         connection: ONE,
         account: BareJid::new("cpe@b.test").unwrap(),
@@ -154,6 +154,12 @@ fn without_configured_credentials_nothing_is_right() {
     for credentials in [given("u", "p"), given("", "")] {
         assert_eq!(case.decide(&Request { credentials: Some(credentials), ..request() }), CREDENTIALS);
     }
+    for (username, password) in [("", ""), ("u", ""), ("", "p")] {
+        let mut case = Case::new();
+        case.configured = Some(Credentials { username: secret(username), password: secret(password) });
+        let same = Request { credentials: Some(given(username, password)), ..request() };
+        assert_eq!(case.decide(&same), CREDENTIALS, "{username:?} {password:?}");
+    }
 }
 
 #[test]
@@ -200,12 +206,41 @@ fn the_fifth_wrong_try_within_60_s_locks_for_60_s_and_to_the_millisecond() {
     assert_eq!(case.decide_at(&Request { credentials: None, ..request() }, end - 1), LOCKED_OUT);
     let elsewhere = Request { from: Some("acs@a.test/other".to_owned()), ..request() };
     assert_eq!(case.decide_at(&elsewhere, end - 1), LOCKED_OUT, "another resource is the same sender");
+    assert_eq!(case.decide_at(&wrong(), end - 1), LOCKED_OUT, "and does not make it longer");
     assert_eq!(case.decide_at(&request(), end), Decision::Grant);
-    // What is sent while locked out does not make it longer; and the count begins anew.
+    // The count begins anew.
     for n in 0..TRIES as u64 - 1 {
         assert_eq!(case.decide_at(&wrong(), end + n), CREDENTIALS);
     }
     assert_eq!(case.decide_at(&request(), end + 10), Decision::Grant);
+}
+
+/// At 0 s and four times later: the fifth is counted with the first for as long as that is less than 60 s ago.
+#[test]
+fn a_wrong_try_counts_for_60_s_and_to_the_millisecond() {
+    for (fifth, expected) in [(59_999, LOCKED_OUT), (60_000, Decision::Grant)] {
+        let mut case = Case::new();
+        for at in [0, 57_000, 58_000, 59_000, fifth] {
+            assert_eq!(case.decide_at(&wrong(), at), CREDENTIALS);
+        }
+        assert_eq!(case.decide_at(&request(), fifth), expected, "the fifth at {fifth} ms");
+    }
+}
+
+#[test]
+fn right_credentials_in_between_begin_the_count_anew() {
+    let mut case = Case::new();
+    case.general.limit = 0;
+    for _ in 0..3 {
+        for _ in 0..TRIES - 1 {
+            assert_eq!(case.decide(&wrong()), CREDENTIALS);
+        }
+        assert_eq!(case.decide(&request()), Decision::Grant);
+    }
+    for _ in 0..TRIES {
+        assert_eq!(case.decide(&wrong()), CREDENTIALS);
+    }
+    assert_eq!(case.decide(&request()), LOCKED_OUT);
 }
 
 #[test]
@@ -273,6 +308,37 @@ fn a_lower_limit_holds_at_once() {
     assert_eq!(case.decide_at(&request(), 1), LIMIT);
     case.general.period = Duration::from_secs(1);
     assert_eq!(case.decide_at(&request(), 1000), Decision::Grant);
+}
+
+/// It was told more often than the lower limit allows: the last times are those that count.
+#[test]
+fn a_limit_below_what_was_told_already_waits_for_the_last_of_them() {
+    let mut case = Case::new();
+    case.general.limit = 5;
+    for at in [0, 10_000, 20_000, 30_000, 40_000] {
+        assert_eq!(case.decide_at(&request(), at), Decision::Grant);
+    }
+    case.general.limit = 2;
+    assert_eq!(case.decide_at(&request(), 89_999), LIMIT);
+    assert_eq!(case.decide_at(&request(), 90_000), Decision::Grant);
+    assert_eq!(case.history.told.len(), 2);
+    case.general.limit = 0;
+    assert_eq!(case.decide_at(&request(), 90_000), Decision::Grant);
+}
+
+/// In both directions, and at once: what lies further back than the shorter period was not forgotten.
+#[test]
+fn a_period_that_is_changed_holds_for_what_was_told_before() {
+    let mut case = Case::new();
+    let period = |case: &mut Case, seconds| case.general.period = Duration::from_secs(seconds);
+    case.decide_at(&request(), 0);
+    case.decide_at(&request(), 1_000);
+    period(&mut case, 10);
+    assert_eq!(case.decide_at(&request(), 9_999), LIMIT);
+    assert_eq!(case.decide_at(&request(), 10_000), Decision::Grant);
+    period(&mut case, 86_400);
+    assert_eq!(case.decide_at(&request(), 86_400_999), LIMIT);
+    assert_eq!(case.decide_at(&request(), 86_401_000), Decision::Grant);
 }
 
 #[test]
