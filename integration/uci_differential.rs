@@ -13,8 +13,8 @@ mod writer;
 use std::path::Path;
 
 use proptest::prelude::*;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng};
 use xmppd::config::uci::{self, Package, SyntaxError, Value};
 
 use self::model::Command;
