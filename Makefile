@@ -4,15 +4,16 @@ DESTDIR ?=
 SBINDIR ?= /usr/sbin
 SYSCONFDIR ?= /etc
 MANDIR ?= /usr/share/man
-TARGET := $(or $(CARGO_TARGET_DIR),target)
+OUT := $(or $(CARGO_TARGET_DIR),target)
 LOCKED := --locked
 
-.PHONY: help demo test check fmt clippy doc deny samples build install deps clean
+.PHONY: help demo test check fmt clippy doc deny samples fuzz build install deps clean
 
 help:
 	@echo 'make demo              see it work: a server, xmppd, connection requests, edits of its file'
 	@echo 'make test              run all tests, on real servers'
 	@echo 'make check             everything that CI runs: format, lints, documentation, dependencies, tests, sample files'
+	@echo 'make fuzz TARGET=      run one fuzz target (fuzz/README.md) for TIME seconds, 1200 if not given'
 	@echo 'make build             build the xmppd to install'
 	@echo 'make install DESTDIR=  install it (below DESTDIR); /etc/config/xmpp is kept if there is one'
 	@echo 'make clean             remove what was built'
@@ -48,15 +49,18 @@ samples:
 	@root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && \
 	for file in config/xmpp config/samples/*.conf; do \
 		install -D -m 600 "$$file" "$$root/$$file" && \
-		said=$$(cd "$$root" && "$(abspath $(TARGET))/debug/xmppd" check "$$file") && echo "$$said" && \
+		said=$$(cd "$$root" && "$(abspath $(OUT))/debug/xmppd" check "$$file") && echo "$$said" && \
 		[ "$$said" = "$$file: no problems" ] || exit 1; \
 	done
+
+fuzz:
+	@scripts/fuzz.sh "$(TARGET)" $(TIME)
 
 build:
 	$(CARGO) build $(LOCKED) --release --bin xmppd
 
 install: build
-	install -D -m 755 $(TARGET)/release/xmppd $(DESTDIR)$(SBINDIR)/xmppd
+	install -D -m 755 $(OUT)/release/xmppd $(DESTDIR)$(SBINDIR)/xmppd
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/config/xmpp ]; then \
 		echo 'keeping $(DESTDIR)$(SYSCONFDIR)/config/xmpp'; \
 	else \
