@@ -85,3 +85,17 @@ async fn there_is_no_place_for_the_control_socket() {
     accepted(&mut device.acs).await;
     assert!(device.daemon.stop().await.0.success());
 }
+
+/// As when a directory is mounted late: nobody has to start the daemon anew for it.
+#[tokio::test]
+async fn the_control_socket_is_opened_once_there_is_a_place_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("run");
+    std::fs::write(&place, "").unwrap();
+    let mut daemon = Setup::empty().control_at(place.join("xmppd.sock")).start();
+    daemon.wait_for_log(&["WARNING control socket", "'xmppd status' will not work"], LIMIT).await;
+    std::fs::remove_file(&place).unwrap();
+    daemon.wait_for_log(&["NOTICE control socket: it works again"], LIMIT).await;
+    assert_eq!(daemon.ask("status").await, "no connections\n");
+    assert!(daemon.stop().await.0.success());
+}

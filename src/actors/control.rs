@@ -22,6 +22,9 @@ const CLIENT_LIMIT: Duration = Duration::from_secs(5);
 /// How long is waited before a client is accepted where that failed.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long is waited before the socket is opened where that failed.
+const OPEN_AGAIN: Duration = Duration::from_secs(5);
+
 /// The longest request.
 const MAX_REQUEST: u64 = 256;
 
@@ -30,13 +33,41 @@ pub struct Control {
     house: House,
     /// The socket is ours: it is removed at the end.
     open: bool,
+    /// It was said that it cannot be opened.
+    said: bool,
 }
 
 impl Control {
     /// An actor that opens the socket when it is started.
     #[must_use]
     pub fn new(house: House) -> Self {
-        Self { house, open: false }
+        Self { house, open: false, said: false }
+    }
+
+    /// Opens the socket. Where that fails the daemon's work goes on without it, and it is tried again, unless another
+    /// xmppd listens there.
+    fn listen(&mut self, ctx: &mut Context<Self>) {
+        let path = &self.house.startup.socket;
+        let error = match open(path) {
+            Ok(listener) => {
+                if self.said {
+                    crate::notice!("control socket: it works again");
+                }
+                self.open = true;
+                ctx.add_stream(Box::pin(unfold(Door { listener, failing: false }, |mut door| async move {
+                    let client = door.client().await;
+                    Some((client, door))
+                })));
+                return;
+            }
+            Err(error) => error,
+        };
+        if !std::mem::replace(&mut self.said, true) {
+            tracing::warn!("control socket {}: {error}; 'xmppd status' will not work", path.display());
+        }
+        if error.kind() != io::ErrorKind::AddrInUse {
+            ctx.run_later(OPEN_AGAIN, Self::listen);
+        }
     }
 }
 
@@ -98,18 +129,7 @@ impl Actor for Control {
     fn started(&mut self, ctx: &mut Context<Self>) {
         #[cfg(feature = "test-hooks")]
         super::hooks::started("control");
-        let path = &self.house.startup.socket;
-        match open(path) {
-            Ok(listener) => {
-                self.open = true;
-                ctx.add_stream(Box::pin(unfold(Door { listener, failing: false }, |mut door| async move {
-                    let client = door.client().await;
-                    Some((client, door))
-                })));
-            }
-            // The daemon's work goes on without it.
-            Err(error) => tracing::warn!("control socket {}: {error}; 'xmppd status' will not work", path.display()),
-        }
+        self.listen(ctx);
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
