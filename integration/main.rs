@@ -26,6 +26,7 @@ mod reload;
 mod requests;
 mod resumption;
 mod smoke;
+mod soak;
 mod stopping;
 mod strangers;
 mod stream_errors;

@@ -19,6 +19,7 @@ pub struct Setup {
     directory: TempDir,
     environment: Vec<(OsString, OsString)>,
     arguments: Vec<OsString>,
+    program: PathBuf,
     /// /etc/config/xmpp
     pub xmpp: UciFile,
     /// /etc/config/cwmp
@@ -48,6 +49,7 @@ impl Setup {
             directory,
             environment: Vec::new(),
             arguments: Vec::new(),
+            program: env!("CARGO_BIN_EXE_xmppd").into(),
         }
     }
 
@@ -62,6 +64,13 @@ impl Setup {
     #[must_use]
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// With this program in place of the xmppd that was built for the tests.
+    #[must_use]
+    pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
+        self.program = path.into();
         self
     }
 
@@ -86,7 +95,7 @@ impl Setup {
         let path =
             std::env::join_paths(std::iter::once(self.ubus.bin()).chain(std::env::split_paths(&system))).unwrap();
         let (log, end) = Log::create(self.directory.path().join(format!("log-{:08x}", rand::random::<u32>())));
-        let mut command = process::command(env!("CARGO_BIN_EXE_xmppd"));
+        let mut command = process::command(&self.program);
         command
             .arg("run")
             .arg("--config")
