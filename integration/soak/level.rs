@@ -35,7 +35,7 @@ pub const FEWEST: usize = 9;
 /// What is not level, in words; nothing if everything is.
 ///
 /// The first third is warm-up: pools, caches and the allocator's arenas fill. After it memory has to keep its level, but for
-/// its allowance, and of what is counted there may be no more at the end than there was at some time before.
+/// its allowance, and of what is counted there may be no more at the end than there was; of threads, than there ever were.
 pub fn not_level(samples: &[Sample]) -> Vec<String> {
     assert!(samples.len() >= FEWEST, "{} samples say nothing", samples.len());
     let (warm_up, rest) = samples.split_at(samples.len() / 3);
@@ -49,16 +49,18 @@ pub fn not_level(samples: &[Sample]) -> Vec<String> {
             wrong.push(format!("{name} grows by {growth:.0} kB after the warm-up, more than {allowance:.0} kB"));
         }
     }
-    for (name, value) in [
-        ("descriptors", (|sample| sample.descriptors) as fn(&Sample) -> u64),
-        ("threads", |sample| sample.threads),
-        ("children", |sample| sample.children),
-    ] {
-        let before = warm_up.iter().map(value).max().unwrap_or_default();
-        let last = rest.last().map(value).unwrap_or_default();
-        if last > before {
-            wrong.push(format!("{last} {name} at the end, at most {before} in the warm-up"));
+    let last = rest.last().copied().unwrap_or_default();
+    for (name, value) in
+        [("descriptors", (|sample| sample.descriptors) as fn(&Sample) -> u64), ("children", |sample| sample.children)]
+    {
+        let before = warm_up.iter().map(value).min().unwrap_or_default();
+        if value(&last) > before {
+            wrong.push(format!("{} {name} at the end, {before} in the warm-up", value(&last)));
         }
+    }
+    let threads = warm_up.iter().map(|sample| sample.threads).max().unwrap_or_default();
+    if last.threads > threads {
+        wrong.push(format!("{} threads at the end, at most {threads} in the warm-up", last.threads));
     }
     wrong
 }

@@ -7,9 +7,10 @@ use rustix::process::Pid;
 
 use super::level::{FEWEST, Sample, not_level};
 
-/// How long a process may take to let go of what it has just used: a program that was killed, a closed socket, a thread that
-/// has been idle for 10 s.
-const SETTLE: Duration = Duration::from_secs(20);
+/// How long a process may take to let go of what it has just used: a closed socket, a program that was killed.
+const SETTLE: Duration = Duration::from_secs(3);
+/// How long it may take at the end: a thread ends when it has been idle for 10 s.
+const SETTLE_LAST: Duration = Duration::from_secs(20);
 
 /// One process, measured again and again.
 pub struct Meter {
@@ -25,23 +26,29 @@ impl Meter {
 
     /// Measures a process that has nothing to do. What it has not let go of yet is waited for, but not for ever.
     pub async fn measure(&mut self) -> Sample {
-        let first = self.samples.first().copied();
-        self.settle(|now| now.children == 0 && first.is_none_or(|first| now.descriptors <= first.descriptors)).await
+        let least = self.least_descriptors();
+        self.settle(SETTLE, |now| now.children == 0 && now.descriptors <= least).await
     }
 
     /// Measures a last time, when idle threads have ended; fails unless everything kept its level, and says what that is.
     pub async fn verdict(&mut self) -> String {
+        let least = self.least_descriptors();
         let threads = self.samples[..self.samples.len() / 3].iter().map(|sample| sample.threads).max();
-        let last = self.settle(|now| Some(now.threads) <= threads).await;
+        let settled = |now: &Sample| now.children == 0 && now.descriptors <= least && Some(now.threads) <= threads;
+        let last = self.settle(SETTLE_LAST, settled).await;
         let wrong = not_level(&self.samples);
         assert!(wrong.is_empty(), "{wrong:?} in {:#?}", self.samples);
         format!("level: {} after the warm-up, {last} at the end", self.samples[self.samples.len() / 3])
     }
 
-    async fn settle(&mut self, settled: impl Fn(&Sample) -> bool) -> Sample {
+    fn least_descriptors(&self) -> u64 {
+        self.samples.iter().map(|sample| sample.descriptors).min().unwrap_or(u64::MAX)
+    }
+
+    async fn settle(&mut self, limit: Duration, settled: impl Fn(&Sample) -> bool) -> Sample {
         let start = Instant::now();
         let mut sample = read(self.pid);
-        while !settled(&sample) && start.elapsed() < SETTLE {
+        while !settled(&sample) && start.elapsed() < limit {
             tokio::time::sleep(Duration::from_millis(50)).await;
             sample = read(self.pid);
         }
