@@ -7,9 +7,10 @@
 #
 # SOAK_PROGRAM=FILE measures that xmppd, the one to install for example, in place of the one of the tests.
 set -euo pipefail
-[ -z "${SOAK_PROGRAM:-}" ] || SOAK_PROGRAM=$(realpath "$SOAK_PROGRAM")
-export SOAK_PROGRAM=${SOAK_PROGRAM:-}
-[ -n "$SOAK_PROGRAM" ] || unset SOAK_PROGRAM
+if [ -n "${SOAK_PROGRAM:-}" ]; then
+	SOAK_PROGRAM=$(realpath -e "$SOAK_PROGRAM")
+	export SOAK_PROGRAM
+fi
 cd "$(dirname "$0")/.."
 
 usage() { sed -n 's/^#   //p' "$0" >&2; exit 2; }

@@ -26,22 +26,22 @@ impl Meter {
 
     /// Measures a process that has nothing to do. What it has not let go of yet is waited for, but not for ever.
     pub async fn measure(&mut self) -> Sample {
-        let least = self.least_descriptors();
-        self.settle(SETTLE, |now| now.children == 0 && now.descriptors <= least).await
+        let fewest = self.fewest_descriptors();
+        self.settle(SETTLE, |now| now.children == 0 && now.descriptors <= fewest).await
     }
 
     /// Measures a last time, when idle threads have ended; fails unless everything kept its level, and says what that is.
     pub async fn verdict(&mut self) -> String {
-        let least = self.least_descriptors();
+        let fewest = self.fewest_descriptors();
         let threads = self.samples[..self.samples.len() / 3].iter().map(|sample| sample.threads).max();
-        let settled = |now: &Sample| now.children == 0 && now.descriptors <= least && Some(now.threads) <= threads;
+        let settled = |now: &Sample| now.children == 0 && now.descriptors <= fewest && Some(now.threads) <= threads;
         let last = self.settle(SETTLE_LAST, settled).await;
         let wrong = not_level(&self.samples);
         assert!(wrong.is_empty(), "{wrong:?} in {:#?}", self.samples);
         format!("level: {} after the warm-up, {last} at the end", self.samples[self.samples.len() / 3])
     }
 
-    fn least_descriptors(&self) -> u64 {
+    fn fewest_descriptors(&self) -> u64 {
         self.samples.iter().map(|sample| sample.descriptors).min().unwrap_or(u64::MAX)
     }
 
