@@ -4,18 +4,17 @@ DESTDIR ?=
 SBINDIR ?= /usr/sbin
 SYSCONFDIR ?= /etc
 MANDIR ?= /usr/share/man
-TARGET := $(or $(CARGO_TARGET_DIR),target)
+OUT := $(or $(CARGO_TARGET_DIR),target)
 LOCKED := --locked
-# How long to soak, in seconds.
-TIME ?= 60
 
-.PHONY: help demo test soak check fmt clippy doc deny samples build install deps clean
+.PHONY: help demo test soak check fmt clippy doc deny samples fuzz build install deps clean
 
 help:
 	@echo 'make demo              see it work: a server, xmppd, connection requests, edits of its file'
 	@echo 'make test              run all tests, on real servers'
 	@echo 'make soak TIME=60      everything that can happen, at random, for so many seconds: does xmppd leak?'
 	@echo 'make check             everything that CI runs: format, lints, documentation, dependencies, tests, samples, soak'
+	@echo 'make fuzz TARGET=      run one fuzz target (fuzz/README.md) for TIME seconds, 1200 if not given'
 	@echo 'make build             build the xmppd to install'
 	@echo 'make install DESTDIR=  install it (below DESTDIR); /etc/config/xmpp is kept if there is one'
 	@echo 'make clean             remove what was built'
@@ -31,7 +30,7 @@ test: deps
 
 # After the tests, never beside them: what else runs takes its time away. cycles and requests: see the script.
 soak: deps
-	@CARGO='$(CARGO)' integration/soak.sh $(TIME)
+	@CARGO='$(CARGO)' integration/soak.sh $(or $(TIME),60)
 
 check: fmt clippy doc deny test samples soak
 
@@ -55,15 +54,18 @@ samples:
 	@root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && \
 	for file in config/xmpp config/samples/*.conf; do \
 		install -D -m 600 "$$file" "$$root/$$file" && \
-		said=$$(cd "$$root" && "$(abspath $(TARGET))/debug/xmppd" check "$$file") && echo "$$said" && \
+		said=$$(cd "$$root" && "$(abspath $(OUT))/debug/xmppd" check "$$file") && echo "$$said" && \
 		[ "$$said" = "$$file: no problems" ] || exit 1; \
 	done
+
+fuzz:
+	@scripts/fuzz.sh "$(TARGET)" $(TIME)
 
 build:
 	$(CARGO) build $(LOCKED) --release --bin xmppd
 
 install: build
-	install -D -m 755 $(TARGET)/release/xmppd $(DESTDIR)$(SBINDIR)/xmppd
+	install -D -m 755 $(OUT)/release/xmppd $(DESTDIR)$(SBINDIR)/xmppd
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/config/xmpp ]; then \
 		echo 'keeping $(DESTDIR)$(SYSCONFDIR)/config/xmpp'; \
 	else \

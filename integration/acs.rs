@@ -1,6 +1,5 @@
-//! The ACS's side by itself: the `connreq` program and its library against a real server.
+//! The ACS's side by itself: its library against a real server.
 
-use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use xmpp::parsers::iq::Iq;
@@ -8,31 +7,10 @@ use xmpp::parsers::ping::Ping;
 use xmppd::connreq::tls::Trust;
 use xmppd::connreq::{Answer, Credentials, LoginError, Lost, Requester, Silence};
 
-use crate::harness::prosody::PASSWORD;
-use crate::harness::{LIMIT, Prosody, process};
+use crate::harness::{LIMIT, Prosody};
 
 fn credentials() -> Credentials {
     Credentials::new("cpe-user", "cpe-secret")
-}
-
-/// Runs `connreq` as `acs@a.test` with this password; gives its exit code and its outputs.
-async fn connreq(prosody: &Prosody, password: &str, arguments: &[&str]) -> (i32, String, String) {
-    let child = process::command(env!("CARGO_BIN_EXE_connreq"))
-        .args(["--jid", "acs@a.test", "--server", &format!("localhost:{}", prosody.port()), "--ca"])
-        .arg(prosody.ca().pem())
-        .args(["--connreq-user", "cpe-user"])
-        .args(arguments)
-        .env("CONNREQ_PASSWORD", password)
-        .env("CONNREQ_SECRET", "cpe-secret")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let output = tokio::task::spawn_blocking(move || child.wait_with_output());
-    let Output { status, stdout, stderr } = output.await.unwrap().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().expect("an exit code"), text(stdout), text(stderr))
 }
 
 #[tokio::test]
@@ -98,62 +76,6 @@ async fn what_arrives_unasked_can_be_seen() {
             break;
         }
     }
-}
-
-#[tokio::test]
-async fn connreq_ends_with_0_on_a_result() {
-    let prosody = Prosody::start(&["a.test"]).await;
-    prosody.account("acs@a.test");
-    let mut cpe = prosody.wire("cpe@a.test/wan").await;
-    let ((code, stdout, stderr), _) = tokio::join!(connreq(&prosody, PASSWORD, &["cpe@a.test/wan"]), cpe.accept());
-    assert_eq!((code, stderr.as_str()), (0, ""));
-    assert!(stdout.starts_with("result from cpe@a.test/wan in "), "{stdout}");
-    // It leaves its server as one should.
-    let acs = prosody.events().into_iter().rfind(|event| event.jid.starts_with("acs@")).unwrap();
-    let end = prosody.wait_gone(&acs.jid, LIMIT).await;
-    assert_eq!(end, Some(crate::harness::End::ByClient));
-}
-
-#[tokio::test]
-async fn connreq_ends_with_1_when_the_cpe_is_offline() {
-    let prosody = Prosody::start(&["a.test"]).await;
-    prosody.account("acs@a.test");
-    prosody.account("cpe@a.test");
-    let (code, stdout, stderr) = connreq(&prosody, PASSWORD, &["cpe@a.test/wan"]).await;
-    assert_eq!((code, stderr.as_str()), (1, ""));
-    assert!(stdout.starts_with("error service-unavailable from cpe@a.test/wan in "), "{stdout}");
-}
-
-#[tokio::test]
-async fn connreq_ends_with_2_when_the_password_is_wrong_and_does_not_print_it() {
-    let prosody = Prosody::start(&["a.test"]).await;
-    prosody.account("acs@a.test");
-    let (code, stdout, stderr) = connreq(&prosody, "anotherword", &["cpe@a.test/wan"]).await;
-    assert_eq!((code, stdout.as_str()), (2, ""));
-    assert!(stderr.contains("cannot log in as acs@a.test: the server refused the login"), "{stderr}");
-    assert!(stderr.contains("NotAuthorized") || stderr.contains("not-authorized"), "{stderr}");
-    assert!(!stderr.contains("anotherword"), "{stderr}");
-}
-
-#[tokio::test]
-async fn connreq_ends_with_2_when_no_answer_comes() {
-    let prosody = Prosody::start(&["a.test"]).await;
-    prosody.account("acs@a.test");
-    let mut cpe = prosody.wire("cpe@a.test/wan").await;
-    let (code, stdout, stderr) = connreq(&prosody, PASSWORD, &["--timeout", "1", "cpe@a.test/wan"]).await;
-    assert_eq!((code, stdout.as_str()), (2, ""));
-    assert!(stderr.contains("no answer from cpe@a.test/wan within 1s"), "{stderr}");
-    // It was sent, all the same.
-    cpe.expect("<connectionRequest").await;
-}
-
-#[tokio::test]
-async fn connreq_ends_with_2_when_nobody_listens_there() {
-    let mut prosody = Prosody::start(&["a.test"]).await;
-    prosody.stop().await;
-    let (code, stdout, stderr) = connreq(&prosody, PASSWORD, &["cpe@a.test/wan"]).await;
-    assert_eq!((code, stdout.as_str()), (2, ""));
-    assert!(stderr.contains("cannot reach the server"), "{stderr}");
 }
 
 #[tokio::test]

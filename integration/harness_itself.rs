@@ -2,15 +2,17 @@
 
 mod network;
 
+use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::{Signal, test_kill_process};
 
+use crate::harness::log::Log;
 use crate::harness::process::{self, Process};
 use crate::harness::ubus::{INFORM, Ubus};
-use crate::harness::{End, LIMIT, Options, Prosody, UciFile, until};
+use crate::harness::{End, LIMIT, Options, Prosody, Trace, UciFile, Work, until};
 
 #[tokio::test]
 async fn the_server_tells_a_clean_end_from_a_lost_connection() {
@@ -110,6 +112,30 @@ async fn a_process_does_not_outlive_its_guard_nor_its_thread() {
     let mut child = std::mem::ManuallyDrop::into_inner(child);
     let status = until(&format!("the end of {pid:?}"), LIMIT, || child.exited()).await;
     assert_eq!(status.signal(), Some(Signal::KILL.as_raw()));
+}
+
+#[tokio::test]
+async fn a_process_that_is_busy_is_told_from_one_that_waits() {
+    let directory = tempfile::tempdir().unwrap();
+    let (log, mut end) = Log::create(directory.path().join("log"));
+    // The script, a call that it makes, and whether it is busy.
+    let scripts =
+        [("while :; do read line < /dev/null; done", "/dev/null", true), ("exec sleep 1000", "nanosleep(", false)];
+    for (script, call, busy) in scripts {
+        let trace = Trace::at(directory.path().join(format!("trace-{busy}")));
+        let words = trace.words();
+        let mut command = process::command(&words[0]);
+        let _process = Process::start("sh", command.args(&words[1..]).args(["sh", "-c", script]));
+        let begun = || trace.calls().iter().any(|line| line.contains(call)).then_some(());
+        until(&format!("{call} of {script}"), LIMIT, begun).await;
+        let work = Work::watch(&trace, &log).await;
+        assert_eq!(work.excess().is_some(), busy, "{script}: {work:?}");
+    }
+    // One that logs without end is busy even if it hardly needs a call for it.
+    let trace = Trace::at(directory.path().join("none"));
+    let chatter = async { end.write_all("something failed\n".repeat(100).as_bytes()).unwrap() };
+    let (work, ()) = tokio::join!(Work::watch(&trace, &log), chatter);
+    assert!(work.excess().is_some(), "{work:?}");
 }
 
 #[tokio::test]

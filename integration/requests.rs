@@ -1,6 +1,8 @@
 //! Connection requests through a real server: who gets which answer, and what the CWMP client is told.
 
 mod credentials;
+mod hanging;
+mod misbehaving;
 mod other_stanzas;
 mod remembering;
 mod senders;

@@ -1,12 +1,14 @@
 //! The end: in good order, and within 3 s whatever the server does.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::harness::fleet::{jid, request};
-use crate::harness::{Daemon, End, Fleet, LIMIT, Prosody, Session};
+use crate::harness::script::{MECHANISMS, Peer, STARTTLS, Script};
+use crate::harness::{Daemon, End, Fleet, LIMIT, Prosody, Section, Session, Setup, until};
 
 /// How long it may take to be gone, whatever the server does.
 const PROMISED: Duration = Duration::from_secs(3);
@@ -113,6 +115,25 @@ async fn sigterm_while_it_connects() {
     assert!(start.elapsed() < Duration::from_secs(1), "there is no stream to close: {:?}", start.elapsed());
 }
 
+/// The work is on a thread of its own, which nobody can interrupt: it takes longer than there is time.
+#[tokio::test]
+async fn sigterm_while_the_keys_of_a_login_are_derived() {
+    let script = Script::start("a.test", |_, mut peer: Peer| async move {
+        peer.open(STARTTLS).await?;
+        peer.starttls().await?;
+        peer.open(MECHANISMS).await?;
+        peer.ask_for_iterations(500_000).await?;
+        peer.expect_end().await.map(drop)
+    })
+    .await;
+    let sections =
+        [Section::general(&[]), Section::connection(1, "cpe1@a.test/wan", &script), Section::server(1, &script)];
+    let mut daemon = Daemon::start(&sections);
+    until("the challenge", LIMIT, || script.seen().first().filter(|seen| seen.received.contains("<auth")).map(drop))
+        .await;
+    ends_well(&mut daemon, Signal::TERM).await;
+}
+
 #[tokio::test]
 async fn sigterm_while_it_waits() {
     let mut prosody = Prosody::start(&["a.test"]).await;
@@ -164,4 +185,16 @@ async fn it_starts_again() {
         crate::harness::fleet::wait_back(&prosody, 1, &before).await;
         daemon.wait_for_value(1, "status", "Enabled").await;
     }
+}
+
+/// One that aborts for lack of memory, say. A limit of one byte is none, also where cores are piped to a program.
+#[tokio::test]
+async fn a_process_that_dies_leaves_no_core() {
+    let mut daemon = Setup::empty().start();
+    daemon.log().wait(0, &["no such file"], LIMIT).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert!(core.split_whitespace().skip(4).take(2).eq(["1", "1"]), "{core}");
+    let (status, _) = daemon.end(Signal::ABORT).await;
+    assert_eq!((status.signal(), status.core_dumped()), (Some(Signal::ABORT.as_raw()), false));
 }

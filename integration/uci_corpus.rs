@@ -1,6 +1,15 @@
 //! Every file of the corpus is read as the real `uci show` reads it, or refused in the same line with the same words.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // It is a test throughout.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs,
+    reason = "all of it is test code, where a failed step is to fail the test"
+)]
+
+mod uci_differential;
 
 use std::fs;
 use std::path::{Path, PathBuf};

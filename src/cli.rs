@@ -10,6 +10,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Arguments, Startup, check, read};
 
+/// Exit status: stopped as asked.
+pub const WELL: u8 = 0;
 /// Exit status of `check` for a file with errors, and of a command that fails.
 pub const FAILED: u8 = 1;
 /// Exit status of the daemon when its actors crashed too often; procd starts it anew.

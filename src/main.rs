@@ -1,10 +1,13 @@
 //! Starts xmppd, and says with its exit status how it ended.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use futures_util::FutureExt;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 use xmppd::actors::config::{ReconnectAll, Reload};
 use xmppd::actors::house::House;
 use xmppd::actors::tree;
@@ -12,7 +15,7 @@ use xmppd::cli::{self, Cli, Wish};
 use xmppd::config::Startup;
 use xmppd::config::model::LogLevel;
 use xmppd::logging;
-use xmppd::supervision::{ExitReason, Stop};
+use xmppd::supervision::{ExitReason, Stop, log_panics};
 
 fn main() -> ExitCode {
     match cli::begin(Cli::parse()) {
@@ -23,26 +26,55 @@ fn main() -> ExitCode {
 
 fn run(startup: Startup) -> ExitCode {
     let level = logging::start(LogLevel::default()).ok();
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!("internal error at {place}; what follows is up to the supervisor");
-    }));
+    log_panics();
+    write_no_core();
     let house = House::new(startup, level);
-    match actix_rt::System::new().block_on(live(house)) {
+    let system = actix_rt::System::new();
+    let code = match system.block_on(live(house)) {
         Ok(ExitReason::Shutdown | ExitReason::Normal) => {
             tracing::info!("stopped");
-            ExitCode::SUCCESS
+            cli::WELL
         }
         Ok(reason) => {
             tracing::error!("xmppd ends: {reason}");
-            ExitCode::from(cli::CRASHED)
+            cli::CRASHED
         }
         Err(error) => {
             tracing::error!("xmppd cannot start: {error}");
-            ExitCode::from(cli::FAILED)
+            cli::FAILED
         }
+    };
+    end_soon(code);
+    drop(system);
+    ExitCode::from(code)
+}
+
+/// A core would hold the passwords. Of one byte there is none; and unlike a limit of 0 this one holds as well where cores
+/// are piped to a program (core(5)).
+fn write_no_core() {
+    let none = Rlimit { current: Some(1), maximum: Some(1) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!("a crash of the process might leave a core, and with it passwords: {error}");
     }
 }
+
+/// Ends the process, however long what is left takes to be dropped: a server may have asked for so many iterations that the
+/// keys of a login are still being derived, on a thread that nobody can interrupt and the system waits for.
+fn end_soon(code: u8) {
+    let end = move || {
+        std::thread::sleep(DROP_LIMIT);
+        std::process::exit(code.into());
+    };
+    // Without this thread it takes as long as it takes.
+    let _ = std::thread::Builder::new().spawn(end);
+}
+
+/// What is left holds sockets and files alone.
+const DROP_LIMIT: Duration = Duration::from_millis(150);
+
+/// What is not closed this long after the first SIGTERM is cut off: the process is to be gone within 3 s, also when actors
+/// one after the other use up the time they have to stop.
+const STOP_LIMIT: Duration = Duration::from_millis(2700);
 
 async fn live(house: House) -> Result<ExitReason, Box<dyn std::error::Error>> {
     let mut signals = Signals::new()?;
@@ -50,10 +82,14 @@ async fn live(house: House) -> Result<ExitReason, Box<dyn std::error::Error>> {
     let (root, running) = tree::root(&house)?.run();
     let end = running.wait().fuse();
     futures_util::pin_mut!(end);
-    let mut stopping = false;
+    let mut stopping = None;
     loop {
         tokio::select! {
             reason = &mut end => return Ok(reason),
+            () = too_long_since(stopping) => {
+                tracing::warn!("not all has stopped in time: what is not closed yet is cut off");
+                return Ok(ExitReason::Shutdown);
+            }
             signal = signals.next() => match signal {
                 Caught::HangUp => {
                     tracing::info!("SIGHUP: reading the configuration, and not waiting any longer where that is possible");
@@ -62,17 +98,25 @@ async fn live(house: House) -> Result<ExitReason, Box<dyn std::error::Error>> {
                         config.do_send(ReconnectAll);
                     }
                 }
-                Caught::Terminate if stopping => {
+                Caught::Terminate if stopping.is_some() => {
                     tracing::warn!("asked to stop again: what is not closed yet is cut off");
                     return Ok(ExitReason::Shutdown);
                 }
                 Caught::Terminate => {
                     tracing::info!("asked to stop");
-                    stopping = true;
+                    stopping = Some(Instant::now());
                     root.do_send(Stop);
                 }
             },
         }
+    }
+}
+
+/// Waits until stopping takes too long, if it has begun.
+async fn too_long_since(begun: Option<Instant>) {
+    match begun {
+        Some(begun) => tokio::time::sleep_until(begun + STOP_LIMIT).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -137,6 +137,8 @@ pub struct Report {
     pub error: Option<String>,
     /// The counts.
     pub stats: Stats,
+    /// The connection is not meant to run: what a run that is on its way out does is not to be seen.
+    at_rest: bool,
 }
 
 /// The reports of all connections. It outlives the actors that write into it.
@@ -158,12 +160,23 @@ impl Board {
         report.address = None;
         report.attempt = 0;
         report.next = None;
+        report.at_rest = false;
     }
 
-    /// Changes one connection's report, if it was begun and is not forgotten: a connection that is on its way out must
-    /// not bring itself back.
+    /// The report of a connection that is not meant to run; it stays so until its next run begins.
+    pub fn rest(&self, id: ConnectionId, alias: &str, status: Status, error: Option<&str>) {
+        self.begin(id, alias);
+        if let Some(error) = error {
+            self.update(id, |report| report.error = Some(error.to_owned()));
+        }
+        self.enter(id, status);
+        self.update(id, |report| report.at_rest = true);
+    }
+
+    /// Changes one connection's report, if it was begun and is neither forgotten nor at rest: a connection that is on its
+    /// way out must not bring itself back.
     pub fn update(&self, id: ConnectionId, change: impl FnOnce(&mut Report)) {
-        if let Some(report) = self.reports().get_mut(&id) {
+        if let Some(report) = self.reports().get_mut(&id).filter(|report| !report.at_rest) {
             change(report);
         }
     }

@@ -1,6 +1,7 @@
 //! A certificate authority of the test's own.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -18,6 +19,8 @@ pub enum Validity {
     Expired,
     /// From 2200 on.
     NotYet,
+    /// Twelve hours before now to twelve hours after.
+    Today,
 }
 
 /// Where a certificate and its key are.
@@ -66,6 +69,11 @@ impl Ca {
             Validity::Now => (date_time_ymd(2000, 1, 1), date_time_ymd(2300, 1, 1)),
             Validity::Expired => (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 12, 31)),
             Validity::NotYet => (date_time_ymd(2200, 1, 1), date_time_ymd(2300, 1, 1)),
+            Validity::Today => {
+                let half_a_day = Duration::from_secs(12 * 60 * 60);
+                let now = date_time_ymd(1970, 1, 1) + SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+                (now - half_a_day, now + half_a_day)
+            }
         };
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::log::Log;
 use super::process::{self, Process};
+use super::trace::{Trace, Work};
 use super::ubus::Ubus;
 use super::uci::{self, Section, UciFile};
 use super::wait::LIMIT;
@@ -20,6 +21,10 @@ pub struct Setup {
     environment: Vec<(OsString, OsString)>,
     arguments: Vec<OsString>,
     program: PathBuf,
+    /// The words before the program's name.
+    through: Vec<OsString>,
+    traced: bool,
+    socket: PathBuf,
     /// /etc/config/xmpp
     pub xmpp: UciFile,
     /// /etc/config/cwmp
@@ -46,10 +51,13 @@ impl Setup {
             xmpp: UciFile::at(config.join("xmpp")),
             cwmp: UciFile::at(config.join("cwmp")),
             ubus: Ubus::new(&directory.path().join("ubus")),
+            socket: directory.path().join("xmppd.sock"),
             directory,
             environment: Vec::new(),
             arguments: Vec::new(),
             program: env!("CARGO_BIN_EXE_xmppd").into(),
+            through: Vec::new(),
+            traced: false,
         }
     }
 
@@ -74,9 +82,30 @@ impl Setup {
         self
     }
 
+    /// Started by this command, which is given the program and its arguments and becomes it: `prlimit`, a shell.
+    #[must_use]
+    pub fn through<const N: usize>(mut self, command: [&str; N]) -> Self {
+        self.through = command.map(OsString::from).into();
+        self
+    }
+
+    /// With its system calls written down; see [`Daemon::trace`].
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        self.traced = true;
+        self
+    }
+
+    /// With its control socket in another place.
+    #[must_use]
+    pub fn control_at(mut self, socket: impl Into<PathBuf>) -> Self {
+        self.socket = socket.into();
+        self
+    }
+
     /// The control socket.
     pub fn socket(&self) -> PathBuf {
-        self.directory.path().join("xmppd.sock")
+        self.socket.clone()
     }
 
     /// A directory that is gone with the daemon.
@@ -95,8 +124,12 @@ impl Setup {
         let path =
             std::env::join_paths(std::iter::once(self.ubus.bin()).chain(std::env::split_paths(&system))).unwrap();
         let (log, end) = Log::create(self.directory.path().join(format!("log-{:08x}", rand::random::<u32>())));
-        let mut command = process::command(&self.program);
+        let mut words = if self.traced { self.trace().words() } else { Vec::new() };
+        words.extend(self.through.iter().cloned());
+        words.push(self.program.clone().into());
+        let mut command = process::command(&words[0]);
         command
+            .args(&words[1..])
             .arg("run")
             .arg("--config")
             .arg(self.xmpp.path())
@@ -112,6 +145,11 @@ impl Setup {
             .stdout(Stdio::null())
             .stderr(end);
         (Process::start("xmppd", &mut command), log)
+    }
+
+    /// In a directory that the daemon does not watch: it would see itself at work.
+    fn trace(&self) -> Trace {
+        Trace::at(self.ubus.bin().join("trace"))
     }
 }
 
@@ -151,6 +189,25 @@ impl Daemon {
     /// What it wrote so far.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// Its system calls, if it was [started](Setup::traced) so.
+    pub fn trace(&self) -> Trace {
+        self.setup.trace()
+    }
+
+    /// Fails if it does more within the next second than its attempts to connect take. It must be
+    /// [traced](Setup::traced), and not be asked anything meanwhile.
+    pub async fn assert_not_busy(&self, when: &str) {
+        let work = Work::watch(&self.trace(), &self.log).await;
+        if let Some(excess) = work.excess() {
+            panic!("{when}: {excess}");
+        }
+    }
+
+    /// A directory that is gone with the daemon.
+    pub fn directory(&self) -> &Path {
+        self.setup.directory()
     }
 
     /// Waits for a line that holds all of these words, anywhere in the log.
@@ -196,6 +253,11 @@ impl Daemon {
     /// Waits for it to end by itself. The log is complete then.
     pub async fn wait(&mut self, limit: Duration) -> ExitStatus {
         self.process.wait(limit).await
+    }
+
+    /// Has the process that is [started next](Self::start_again) begin with room for so many descriptors.
+    pub fn limit_descriptors(&mut self, limit: u64) {
+        self.setup.through = vec!["prlimit".into(), format!("--nofile={limit}:").into()];
     }
 
     /// Starts a process anew that has ended, with the same files and a log of its own.

@@ -64,6 +64,7 @@ impl Default for Options {
 /// An ejabberd, running or not.
 pub struct Ejabberd {
     directory: TempDir,
+    hosts: Vec<String>,
     ca: Ca,
     ports: Ports,
     process: Option<Process>,
@@ -95,20 +96,18 @@ impl Ejabberd {
         std::fs::create_dir(directory.path().join("spool")).unwrap();
         // No lookups by a helper process: the node needs no names.
         std::fs::write(directory.path().join("inetrc"), "{lookup, [file]}.\n").unwrap();
-        let ca = Ca::new();
-        let certificate = ca.server_cert(directory.path(), hosts, Validity::Now);
-        let both = [&certificate.certificate, &certificate.key].map(|file| std::fs::read_to_string(file).unwrap());
-        std::fs::write(directory.path().join("certificate.pem"), both.concat()).unwrap();
         let hashed = options.scram.is_some();
         let mut ejabberd = Self {
             directory,
-            ca,
+            hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
+            ca: Ca::new(),
             ports: Ports::default(),
             process: None,
             log_before: 0,
             accounts: RefCell::default(),
             hashed,
         };
+        ejabberd.renew_certificates(Validity::Now);
         for _ in 0..5 {
             ejabberd.ports = Ports {
                 starttls: ports::free(),
@@ -277,6 +276,32 @@ impl Server for Ejabberd {
             self.ask("change_password", &change).unwrap_or_else(|error| panic!("{bare_jid}: {error}"));
         }
         self.accounts.borrow_mut().insert(bare_jid.to_owned(), password.to_owned());
+    }
+
+    fn delete_account(&self, bare_jid: &str) {
+        let (user, host, _) = parts(bare_jid);
+        self.ask("unregister", &json!({"user": user, "host": host})).unwrap();
+        self.accounts.borrow_mut().remove(bare_jid);
+    }
+
+    fn change_password(&self, full_jid: &str, password: &str) {
+        self.add_account(full_jid.split('/').next().unwrap(), password);
+        self.kick(full_jid);
+    }
+
+    fn end_session(&self, full_jid: &str) {
+        self.kick(full_jid);
+    }
+
+    fn renew_certificates(&self, validity: Validity) {
+        let hosts: Vec<&str> = self.hosts.iter().map(String::as_str).collect();
+        let certificate = self.ca.server_cert(self.directory.path(), &hosts, validity);
+        let both = [&certificate.certificate, &certificate.key].map(|file| std::fs::read_to_string(file).unwrap());
+        std::fs::write(self.file("certificate.pem"), both.concat()).unwrap();
+    }
+
+    async fn reload(&mut self) {
+        self.ask("reload_config", &json!({})).unwrap();
     }
 
     fn client_port(&self, full_jid: &str) -> Option<u16> {

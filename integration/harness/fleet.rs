@@ -69,10 +69,14 @@ impl Fleet {
         Setup::new(self.sections())
     }
 
-    /// A daemon with this file, when all of its connections are online, and the server's view of them.
+    /// A daemon with this file, when all of its connections are online and it knows that, and the server's view of them.
     pub async fn start(&self, prosody: &Prosody) -> (Daemon, BTreeMap<u32, Session>) {
         let daemon = self.setup().start();
         let sessions = self.all_online(prosody).await;
+        for id in self.ids() {
+            // The server knew it first.
+            daemon.wait_for_value(id, "status", "Enabled").await;
+        }
         (daemon, sessions)
     }
 

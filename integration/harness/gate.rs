@@ -33,6 +33,8 @@ enum Flow {
 enum Door {
     Open,
     Shut,
+    /// Nothing of theirs goes out, either.
+    Lost,
 }
 
 /// A gate; closed with all of its connections when it is dropped.
@@ -58,11 +60,12 @@ impl Gate {
         let list = Arc::clone(&connections);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if *shut.borrow() == Door::Shut {
+                let door = *shut.borrow();
+                if door == Door::Shut {
                     reset(&client);
                     continue;
                 }
-                let (flow, told) = watch::channel(Flow::Pass);
+                let (flow, told) = watch::channel(if door == Door::Lost { Flow::Hold } else { Flow::Pass });
                 list.lock().unwrap().push(flow);
                 tokio::spawn(carry(client, port, told));
             }
@@ -103,6 +106,18 @@ impl Gate {
     /// From now on nothing is passed on on the present connections, in neither direction.
     pub fn hold(&self) {
         self.turn(Flow::Hold);
+    }
+
+    /// The network is gone without a word: nothing is passed on, on the present connections and on new ones.
+    pub fn lose(&self) {
+        self.door.send_replace(Door::Lost);
+        self.hold();
+    }
+
+    /// The network is back: what was held is passed on.
+    pub fn find(&self) {
+        self.open();
+        self.resume();
     }
 
     /// From now on nothing of what the client says reaches the server on the present connections.

@@ -4,16 +4,22 @@
 //! be started from the test's own thread.
 #![allow(dead_code, unused_imports, reason = "a test may need less than the harness can do")]
 
+pub mod bystander;
 pub mod ca;
+pub mod clock;
+pub mod connreq;
 pub mod daemon;
 pub mod dns;
 pub mod ejabberd;
 pub mod fleet;
 pub mod gate;
+pub mod genieacs;
 pub mod log;
 pub mod ports;
+pub mod proc;
 pub mod process;
 pub mod prosody;
+pub mod running;
 pub mod scene;
 pub mod scram;
 pub mod script;
@@ -21,12 +27,15 @@ pub mod server;
 pub mod sessions;
 pub mod stanzas;
 pub mod status;
+pub mod trace;
 pub mod ubus;
 pub mod uci;
 pub mod wait;
 pub mod wire;
 
+pub use bystander::Bystander;
 pub use ca::{Ca, Validity};
+pub use clock::Clock;
 pub use daemon::{Daemon, Setup};
 pub use dns::{Dns, Record};
 pub use ejabberd::Ejabberd;
@@ -40,6 +49,7 @@ pub(crate) use server::on_each_server;
 pub use server::{Endpoint, Entries, Server, Wanted};
 pub use sessions::{End, Kind, Session};
 pub use status::Status;
+pub use trace::{Trace, Work};
 pub use uci::{Section, UciFile};
 pub use wait::{LIMIT, until};
 pub use wire::Wire;

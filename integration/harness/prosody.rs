@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -59,6 +59,7 @@ impl Default for Options {
 /// A Prosody, running or not.
 pub struct Prosody {
     directory: TempDir,
+    hosts: Vec<String>,
     ca: Ca,
     ports: Ports,
     process: Option<Process>,
@@ -81,11 +82,14 @@ impl Prosody {
     /// Starts one that serves these hosts, with these options.
     pub async fn start_with(hosts: &[&str], options: Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        // Where the console's socket is.
+        std::fs::create_dir(directory.path().join("data")).unwrap();
         let ca = Ca::new();
         for &host in hosts {
             ca.server_cert(directory.path(), &[host], options.validity);
         }
-        let mut prosody = Self { directory, ca, ports: Ports::default(), process: None, starts: 0 };
+        let all = hosts.iter().map(|&host| host.to_owned()).collect();
+        let mut prosody = Self { directory, hosts: all, ca, ports: Ports::default(), process: None, starts: 0 };
         for _ in 0..5 {
             prosody.ports = Ports { starttls: ports::free(), direct_tls: ports::free(), component: ports::free() };
             let text = configuration(prosody.directory.path(), hosts, &options, prosody.ports);
@@ -195,6 +199,14 @@ impl Prosody {
         let (user, host) = bare_jid.split_once('@').expect("a bare JID");
         let file = format!("{}.dat", encode(user));
         self.directory.path().join("data").join(encode(host)).join("accounts").join(file)
+    }
+
+    /// Runs a command of the server's console, as an operator does.
+    fn shell(&self, command: &[&str]) {
+        let mut prosodyctl = Command::new("prosodyctl");
+        prosodyctl.arg("--config").arg(self.file("prosody.cfg.lua")).args(["shell", "--quiet"]).args(command);
+        let output = prosodyctl.stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{command:?}: {output:?}");
     }
 
     /// How an account with [`PASSWORD`] reaches this server.
@@ -320,7 +332,7 @@ c2s_ports = {{ {port} }}
 c2s_direct_tls_ports = {{ {direct_tls_port} }}
 component_ports = {{ {component_port} }}
 c2s_require_encryption = {require_tls}
-modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "ping"; "posix"; {smacks}"sessions_view" }}
+modules_enabled = {{ "roster"; "saslauth"; "tls"; "disco"; "ping"; "posix"; "admin_shell"; {smacks}"sessions_view" }}
 modules_disabled = {{ "s2s"; "s2s_auth_certs" }}
 authentication = "internal_plain"
 {more}

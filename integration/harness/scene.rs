@@ -171,6 +171,15 @@ impl Scene {
         self.assert_same(CPE2).await;
     }
 
+    /// Fails if the server ever saw anything happen to the connection but that it came online, once.
+    pub fn assert_never_cut(&self, jid: &str) {
+        let bare = jid.split('/').next().unwrap();
+        let seen = |event: &super::sessions::Event| event.jid.split('/').next() == Some(bare);
+        let seen: Vec<_> = self.prosody.events().into_iter().filter(seen).collect();
+        assert!(matches!(seen.as_slice(), [first] if first.kind == Kind::Bind), "{seen:?}");
+        assert_eq!(self.prosody.sessions().get(jid), Some(self.stream(jid)));
+    }
+
     /// Waits until the connection's stream was ended cleanly and `new` (the same JID, or what it became) is online on
     /// another one, which is remembered.
     pub async fn wait_restart(&mut self, jid: &str, new: &str) {

@@ -27,6 +27,8 @@ pub struct Exchange {
     binding: Vec<u8>,
     client_first: String,
     server_first: String,
+    /// What the client has to do for an answer.
+    pub iterations: u32,
 }
 
 impl Exchange {
@@ -38,6 +40,7 @@ impl Exchange {
             binding: Vec::new(),
             client_first: String::new(),
             server_first: String::new(),
+            iterations: ITERATIONS,
         }
     }
 
@@ -51,7 +54,7 @@ impl Exchange {
         }
         let nonce = attribute(bare, 'r').ok_or_else(|| format!("no nonce in {first:?}"))?;
         bare.clone_into(&mut self.client_first);
-        self.server_first = format!("r={nonce}ofthetest,s={},i={ITERATIONS}", BASE64.encode(SALT));
+        self.server_first = format!("r={nonce}ofthetest,s={},i={}", BASE64.encode(SALT), self.iterations);
         Ok(self.server_first.clone())
     }
 

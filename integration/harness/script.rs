@@ -23,6 +23,7 @@ use super::prosody::PASSWORD;
 use super::scram::{self, Honesty};
 use super::server::Endpoint;
 use super::wait::until;
+use super::wire::first_stanza;
 
 /// The mechanisms of an ordinary server without channel binding.
 pub const MECHANISMS: &str = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>\
@@ -183,16 +184,32 @@ impl Peer {
                 let rest = self.unread.split_off(position + end.len());
                 return Ok(std::mem::replace(&mut self.unread, rest));
             }
-            let mut buffer = [0; 4096];
-            let read = self.transport.as_mut().expect("a connection").read(&mut buffer).await?;
-            if read == 0 {
-                let why = format!("the client left; {end:?} was expected after {:?}", self.unread);
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
-            }
-            let text = String::from_utf8_lossy(&buffer[..read]);
-            self.seen.lock().unwrap()[self.number].received.push_str(&text);
-            self.unread.push_str(&text);
+            self.read(end).await?;
         }
+    }
+
+    /// The next stanza, as text.
+    pub async fn stanza(&mut self) -> io::Result<String> {
+        loop {
+            if let Some(length) = first_stanza(&self.unread) {
+                let rest = self.unread.split_off(length);
+                return Ok(std::mem::replace(&mut self.unread, rest));
+            }
+            self.read("a stanza").await?;
+        }
+    }
+
+    async fn read(&mut self, expected: &str) -> io::Result<()> {
+        let mut buffer = [0; 4096];
+        let read = self.transport.as_mut().expect("a connection").read(&mut buffer).await?;
+        if read == 0 {
+            let why = format!("the client left; {expected:?} was expected after {:?}", self.unread);
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
+        }
+        let text = String::from_utf8_lossy(&buffer[..read]);
+        self.seen.lock().unwrap()[self.number].received.push_str(&text);
+        self.unread.push_str(&text);
+        Ok(())
     }
 
     /// Reads until the client leaves.
@@ -237,6 +254,15 @@ impl Peer {
         }
         self.transport = Some(Box::new(stream));
         Ok(())
+    }
+
+    /// Begins a login with SCRAM, and asks for that many iterations of PBKDF2.
+    pub async fn ask_for_iterations(&mut self, iterations: u32) -> io::Result<()> {
+        let auth = self.element("auth").await?;
+        let mut exchange = scram::Exchange::new("", "");
+        exchange.iterations = iterations;
+        let challenge = exchange.challenge(&decode(&auth)?, None).map_err(io::Error::other)?;
+        self.send(sasl("challenge", &challenge)).await
     }
 
     /// A login with SCRAM and this password, by a server that is honest or not. Gives the client's first message.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use xmppd::connreq::tls::Trust;
 use xmppd::connreq::{Account, Requester};
 
-use super::ca::Ca;
+use super::ca::{Ca, Validity};
 use super::prosody::PASSWORD;
 use super::wait::{LIMIT, until};
 use super::wire::Wire;
@@ -76,6 +76,22 @@ pub trait Server: Endpoint + Sized {
 
     /// Creates an account, or sets its password; the server is running.
     fn add_account(&self, bare_jid: &str, password: &str);
+
+    /// Deletes an account; the server is running, and ends its sessions.
+    fn delete_account(&self, bare_jid: &str);
+
+    /// Changes the password of an account that has one session; the server is running, and ends the session.
+    fn change_password(&self, full_jid: &str, password: &str);
+
+    /// Ends the session of this full JID.
+    fn end_session(&self, full_jid: &str);
+
+    /// Gives the hosts other certificates, of the same authority. They are shown from the next [reload](Self::reload) or
+    /// start on.
+    fn renew_certificates(&self, validity: Validity);
+
+    /// Has a server that is running read its configuration and certificates again. The streams stay.
+    async fn reload(&mut self);
 
     /// The port of the client that holds this full JID at present, as the server sees it.
     fn client_port(&self, full_jid: &str) -> Option<u16>;

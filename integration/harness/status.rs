@@ -132,7 +132,7 @@ impl Daemon {
         .await;
     }
 
-    /// Makes an actor panic: `notifier`, `router`, `config` or `connection N`.
+    /// Makes actors fail, as `src/actors/hooks.rs` says: `router`, `connection 1 started 2, config`.
     pub async fn crash(&self, who: &str) {
         assert_eq!(self.ask(&format!("crash {who}")).await, "ok\n", "{who}");
     }

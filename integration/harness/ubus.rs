@@ -22,6 +22,7 @@ finish() { printf '%s' "$1" > "$state/part.$$"; mv "$state/part.$$" "$call.end";
 	[ "$6" = '{"event":"6 connection request"}' ] || { echo "ubus: unexpected arguments: $*" >&2; finish 64; }
 [ ! -e "$state/delay" ] || sleep "$(cat "$state/delay")"
 while [ -e "$state/hold" ]; do sleep 0.02; done
+[ ! -e "$state/does" ] || . "$state/does"
 [ ! -e "$state/exit" ] || finish "$(cat "$state/exit")"
 finish 0
 "#;
@@ -78,6 +79,23 @@ impl Ubus {
         fs::remove_file(self.directory.join("hold")).unwrap();
     }
 
+    /// From now on calls do this, as lines of shell, when they have looked at their arguments. `$state` is a directory of
+    /// its own, `finish STATUS` is what ends a call.
+    pub fn does(&self, text: &str) {
+        fs::write(self.directory.join("does"), format!("{text}\n")).unwrap();
+    }
+
+    /// A file in the directory that is called `$state` there.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Whether the program may be executed.
+    pub fn executable(&self, may: bool) {
+        let mode = if may { 0o755 } else { 0o644 };
+        fs::set_permissions(self.bin().join("ubus"), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
     /// Takes the program away.
     pub fn uninstall(&self) {
         fs::remove_file(self.bin().join("ubus")).unwrap();
@@ -85,7 +103,7 @@ impl Ubus {
 
     /// From now on calls succeed at once, as at the beginning.
     pub fn behave(&self) {
-        for name in ["exit", "delay", "hold"] {
+        for name in ["exit", "delay", "hold", "does"] {
             let _ = fs::remove_file(self.directory.join(name));
         }
     }

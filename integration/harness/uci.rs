@@ -45,6 +45,11 @@ impl Section {
         self
     }
 
+    /// The value of an option; none for a list.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.iter().find(|(list, known, _)| !list && known == name).map(|(.., value)| value.as_str())
+    }
+
     /// Without any value under that name.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {

@@ -82,8 +82,21 @@ impl Wire {
 
     /// Sends this text as it is.
     pub async fn send(&mut self, text: &str) {
-        self.transport.write_all(text.as_bytes()).await.unwrap();
+        self.send_bytes(text.as_bytes()).await;
+    }
+
+    /// Sends these bytes as they are.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.transport.write_all(bytes).await.unwrap();
         self.transport.flush().await.unwrap();
+    }
+
+    /// Reads until the server has ended the stream; gives what came.
+    pub async fn until_end(&mut self) -> String {
+        let mut bytes = std::mem::take(&mut self.received).into_bytes();
+        // An end without TLS's own farewell is an end as well.
+        let _ = timeout(LIMIT, self.transport.read_to_end(&mut bytes)).await.expect("the end of the stream");
+        String::from_utf8(bytes).unwrap()
     }
 
     /// The next stanza, as text, or none within `limit`; fails when the stream ends.
@@ -149,13 +162,13 @@ pub fn attribute(stanza: &str, name: &str) -> String {
     value.unwrap_or_else(|| panic!("no attribute {name} in {stanza}")).to_owned()
 }
 
-/// The length of the first stanza in what Prosody writes: no `>` but at the end of a tag, no comments, no CDATA.
-fn first_stanza(text: &str) -> Option<usize> {
+/// The length of the first stanza in what a server or xmppd writes: no comments, no CDATA.
+pub fn first_stanza(text: &str) -> Option<usize> {
     let mut depth = 0;
     let mut position = 0;
     while let Some(open) = text[position..].find('<') {
         let start = position + open;
-        let end = start + text[start..].find('>')? + 1;
+        let end = start + end_of_tag(&text[start..])?;
         let tag = &text[start..end];
         position = end;
         if tag.starts_with("</") {
@@ -170,10 +183,25 @@ fn first_stanza(text: &str) -> Option<usize> {
     None
 }
 
+/// A `>` in a value is none: ejabberd does not escape it.
+fn end_of_tag(text: &str) -> Option<usize> {
+    let mut quote = None;
+    for (position, letter) in text.char_indices() {
+        match (quote, letter) {
+            (None, '>') => return Some(position + 1),
+            (None, '\'' | '"') => quote = Some(letter),
+            (Some(open), _) if open == letter => quote = None,
+            _ => {}
+        }
+    }
+    None
+}
+
 #[test]
 fn stanzas_are_cut_at_their_ends() {
     assert_eq!(first_stanza("<iq id='1'><a/><b>t</b></iq><iq"), Some(28));
     assert_eq!(first_stanza(" <iq/><m>"), Some(6));
+    assert_eq!(first_stanza("<iq id='/>' x=\">'<\"/><iq/>"), Some(21));
     assert_eq!(first_stanza("<iq><a/>"), None);
     assert_eq!(first_stanza("<iq id='1"), None);
     assert_eq!(first_stanza("</stream:stream>"), Some(16));

@@ -76,6 +76,19 @@ async fn a_gate_holds_and_resumes() {
 }
 
 #[tokio::test]
+async fn a_gate_loses_those_who_come_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gate = Gate::before(listener.local_addr().unwrap().port()).await;
+    gate.lose();
+    let mut client = TcpStream::connect(gate.address()).await.unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
+    assert!(!arrives(&mut client, &mut server, A_MOMENT).await);
+    gate.find();
+    server.read_exact(&mut [0]).await.unwrap();
+    assert!(arrives(&mut server, &mut client, LIMIT).await);
+}
+
+#[tokio::test]
 async fn a_gate_resets_closes_and_refuses() {
     let (gate, mut client, mut server) = through_a_gate().await;
     gate.cut();

@@ -2,12 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use xmpp::parsers::iq::Iq;
-use xmpp::parsers::ping::Ping;
-
 use super::{CPE, Scene};
-use crate::harness::prosody::PASSWORD;
-use crate::harness::{LIMIT, Prosody, Section, Server, Wanted, on_each_server, until};
+use crate::harness::{Bystander, LIMIT, Server, on_each_server, until};
 
 on_each_server!(the_keepalive_asks_by_stream_management, a_held_link_is_noticed, a_frozen_server_is_noticed);
 
@@ -28,60 +24,33 @@ async fn the_keepalive_asks_by_stream_management<S: Server>() {
 }
 
 async fn a_held_link_is_noticed<S: Server>() {
-    let other = Other::start().await;
+    let mut other = Bystander::start().await;
     let mut scene = Scene::<S>::start_beside(INTERVAL, &other.sections()).await;
-    let port = other.prosody.wait_client(Other::JID, LIMIT).await;
+    other.online().await;
     let start = Instant::now();
     scene.gate.hold();
     scene.send_request_in_vain().await;
     let lost = scene.daemon.wait_for_log(&["connection 1", "stream lost", "no sign of life"], LIMIT);
-    let ((), lost) = tokio::join!(other.answers(), lost);
+    let ((), lost) = tokio::join!(other.undisturbed(), lost);
     assert!(start.elapsed() < NOTICED, "after {:?}: {lost}", start.elapsed());
     // What was sent meanwhile is answered on the new connection.
     scene.answered_once().await;
     scene.wait_resumed().await;
-    assert_eq!(other.prosody.client_port(Other::JID), Some(port));
+    other.undisturbed().await;
 }
 
 async fn a_frozen_server_is_noticed<S: Server>() {
-    let other = Other::start().await;
+    let mut other = Bystander::start().await;
     let mut scene = Scene::<S>::start_beside(INTERVAL, &other.sections()).await;
-    let port = other.prosody.wait_client(Other::JID, LIMIT).await;
+    other.online().await;
     let start = Instant::now();
     scene.server.freeze();
     let lost = scene.daemon.wait_for_log(&["connection 1", "stream lost", "no sign of life"], LIMIT);
-    let ((), lost) = tokio::join!(other.answers(), lost);
+    let ((), lost) = tokio::join!(other.undisturbed(), lost);
     assert!(start.elapsed() < NOTICED, "after {:?}: {lost}", start.elapsed());
     scene.server.thaw();
     scene.wait_resumed().await;
     scene.send_request().await;
     scene.answered_once().await;
-    assert_eq!(other.prosody.client_port(Other::JID), Some(port));
-}
-
-/// Another server, with a connection of the same daemon that nothing may happen to.
-struct Other {
-    prosody: Prosody,
-}
-
-impl Other {
-    const JID: &'static str = "cpe@b.test/lan";
-
-    async fn start() -> Self {
-        let prosody = Prosody::launch(&["b.test"], Wanted::default()).await;
-        prosody.add_account("cpe@b.test", PASSWORD);
-        Self { prosody }
-    }
-
-    fn sections(&self) -> [Section; 2] {
-        [Section::connection(2, Self::JID, &self.prosody), Section::server(2, &self.prosody)]
-    }
-
-    /// Fails unless it answers, at once.
-    async fn answers(&self) {
-        let mut acs = self.prosody.acs("acs@b.test/r").await;
-        let ping = Iq::from_get("", Ping).with_to(Self::JID.parse().unwrap());
-        let answer = acs.ask(ping, Duration::from_secs(2)).await;
-        assert!(matches!(answer, Ok(Some(Iq::Result { .. }))), "{answer:?}");
-    }
+    other.undisturbed().await;
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, StreamHandler};
 use futures_util::stream::unfold;
@@ -14,8 +14,10 @@ use super::house::House;
 use super::router::{Rules, SetRules};
 use super::tree;
 use crate::config::model::{ConnectionId, Settings};
-use crate::config::watch::{Event, Watch};
-use crate::config::{Changes, Contents, Exposure, ReadError, SETTLED, Severity, adopt, diff, load, read, uci};
+use crate::config::watch::{Event, Watch, Writers};
+use crate::config::{
+    Changes, Contents, Exposure, Patience, ReadError, SETTLED, Severity, adopt, diff, load, read, uci,
+};
 use crate::cwmp::credentials::credentials;
 use crate::status::Status;
 use crate::supervision::{RestartChild, StartChild, StopChild};
@@ -48,25 +50,36 @@ enum Refusal {
 /// The actor that follows the files.
 pub struct Config {
     house: House,
-    /// What was last said about each file that could not be taken over, so that it is said once.
-    said: [Option<String>; 2],
-    /// What was last said about each file's permissions, so that it is said once.
-    exposed: [Option<Exposure>; 2],
-    /// How often in a row the reading of each file was put off; while it is, another one is already to come.
-    put_off: [u32; 2],
+    files: [Followed; 2],
+    /// None before it is started.
+    writers: Option<Writers>,
 }
 
+/// What is known of one of the files.
+#[derive(Default)]
+struct Followed {
+    /// What was last said about it, if it could not be taken over, so that it is said once.
+    said: Option<String>,
+    /// What was last said about its permissions, so that it is said once.
+    exposed: Option<Exposure>,
+    /// While its reading is put off another one is already to come.
+    patience: Patience,
+    /// It could not be read for a reason that passes: another reading is to come.
+    again: bool,
+}
+
+// The numbers of the files, also in the watch.
 const XMPP: usize = 0;
 const CWMP: usize = 1;
 
-/// So often a reading is put off: someone who writes without end cannot keep a change back.
-const MOST_PUT_OFF: u32 = 10;
+/// How long is waited before a file is read again that could not be for want of descriptors or memory.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 
 impl Config {
     /// An actor that reads the files when it is started.
     #[must_use]
     pub fn new(house: House) -> Self {
-        Self { house, said: [None, None], exposed: [None, None], put_off: [0, 0] }
+        Self { house, files: Default::default(), writers: None }
     }
 
     fn file(&self, which: usize) -> PathBuf {
@@ -76,7 +89,7 @@ impl Config {
 
     /// Reads a file that somebody says has changed, unless a reading is to come anyway.
     fn look(&mut self, which: usize, ctx: &mut Context<Self>) {
-        if self.put_off[which] == 0 {
+        if !self.files[which].patience.is_waiting() {
             self.read_settled(which, ctx);
         }
     }
@@ -85,18 +98,27 @@ impl Config {
     /// signal: an editor that has truncated the file, and not yet written it, is not to stop everything.
     fn read_settled(&mut self, which: usize, ctx: &mut Context<Self>) {
         let contents = read(&self.file(which));
-        let settling = contents.as_ref().is_ok_and(|contents| contents.is_settling(SystemTime::now()));
-        if settling && self.put_off[which] < MOST_PUT_OFF {
-            self.put_off[which] += 1;
-            ctx.run_later(SETTLED, move |config, ctx| config.read_settled(which, ctx));
-            return;
+        let written = self.writers.as_ref().is_some_and(|writers| writers.are_at(which));
+        match &contents {
+            Ok(read) if self.files[which].patience.puts_off(read, written, SystemTime::now()) => {
+                ctx.run_later(SETTLED, move |config, ctx| config.read_settled(which, ctx));
+            }
+            _ => {
+                self.files[which].patience = Patience::default();
+                self.take(which, contents, ctx);
+            }
         }
-        self.put_off[which] = 0;
-        self.take(which, contents);
     }
 
     /// Takes over what was read.
-    fn take(&mut self, which: usize, contents: Result<Contents, ReadError>) {
+    fn take(&mut self, which: usize, contents: Result<Contents, ReadError>, ctx: &mut Context<Self>) {
+        // Nobody will say again that the file has changed.
+        if contents.as_ref().is_err_and(ReadError::passes) && !std::mem::replace(&mut self.files[which].again, true) {
+            ctx.run_later(READ_AGAIN, move |config, ctx| {
+                config.files[which].again = false;
+                config.look(which, ctx);
+            });
+        }
         if let Ok(Contents { exposure, .. }) = contents {
             self.warn_of(which, exposure);
         }
@@ -105,18 +127,18 @@ impl Config {
 
     fn warn_of(&mut self, which: usize, exposure: Option<Exposure>) {
         if let Some(exposure) = exposure
-            && self.exposed[which] != Some(exposure)
+            && self.files[which].exposed != Some(exposure)
         {
             tracing::warn!("{}: {exposure}", self.file(which).display());
         }
-        self.exposed[which] = exposure;
+        self.files[which].exposed = exposure;
     }
 
     fn take_xmpp(&mut self, contents: Result<Contents, ReadError>) {
         let file = self.file(XMPP);
         match contents.map_err(Refusal::from).and_then(|contents| Ok(load(&file, &contents.text)?)) {
             Ok(loaded) => {
-                self.said[XMPP] = None;
+                self.files[XMPP].said = None;
                 for problem in &loaded.problems {
                     match problem.severity {
                         Severity::Error => tracing::error!("{problem}; this section is refused"),
@@ -141,7 +163,7 @@ impl Config {
                 if before.as_ref() != Some(&credentials) {
                     tracing::info!("{}: connection request credentials taken over", file.display());
                 }
-                self.said[CWMP] = None;
+                self.files[CWMP].said = None;
             }
             Ok(None) | Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file),
             Err(refusal) => self.refuse(CWMP, &refusal, "the credentials stay as they were"),
@@ -155,17 +177,17 @@ impl Config {
             "{}: no userid and passwd in a section 'cpe': no connection request can be authorized",
             file.display()
         );
-        if self.said[CWMP].as_ref() != Some(&line) {
+        if self.files[CWMP].said.as_ref() != Some(&line) {
             tracing::warn!("{line}");
-            self.said[CWMP] = Some(line);
+            self.files[CWMP].said = Some(line);
         }
     }
 
     fn refuse(&mut self, which: usize, refusal: &Refusal, consequence: &str) {
         let line = format!("{refusal}; {consequence}");
-        if self.said[which].as_ref() != Some(&line) {
+        if self.files[which].said.as_ref() != Some(&line) {
             tracing::error!("{line}");
-            self.said[which] = Some(line);
+            self.files[which].said = Some(line);
         }
     }
 
@@ -196,7 +218,7 @@ impl Config {
         rooms.running = wanted;
         drop(rooms);
         if !changes.is_empty() {
-            tracing::info!("{}: {}", self.house.startup.config.display(), summary(&changes));
+            tracing::info!("{}: {}", self.house.startup.config.display(), changes);
         }
         self.carry_out(&changes);
         self.tell_router();
@@ -233,64 +255,37 @@ impl Config {
         board.retain(|id| running.connections.contains_key(&id) || refused.contains(&id));
         for connection in running.connections.values() {
             if !(running.general.enable && connection.enable) {
-                board.begin(connection.id, &connection.alias);
-                board.enter(connection.id, Status::Disabled);
+                board.rest(connection.id, &connection.alias, Status::Disabled, None);
             }
         }
         for id in refused.into_iter().filter(|id| !running.connections.contains_key(id)) {
-            board.begin(id, "");
-            board.update(id, |report| report.error = Some("the section is refused; the log says why".to_owned()));
-            board.enter(id, Status::ErrorMisconfigured);
+            board.rest(id, "", Status::ErrorMisconfigured, Some("the section is refused; the log says why"));
         }
     }
-}
-
-fn summary(changes: &Changes) -> String {
-    fn ids<'a>(ids: impl Iterator<Item = &'a ConnectionId>) -> String {
-        ids.map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    }
-    let mut parts = Vec::new();
-    for (verb, ids) in [
-        ("stop", ids(changes.stop.iter())),
-        ("restart", ids(changes.restart.iter().map(|connection| &connection.id))),
-        ("update", ids(changes.update.iter().map(|connection| &connection.id))),
-        ("start", ids(changes.spawn.iter().map(|connection| &connection.id))),
-    ] {
-        if !ids.is_empty() {
-            parts.push(format!("{verb} connection {ids}"));
-        }
-    }
-    if changes.general {
-        parts.push("general settings taken over".to_owned());
-    }
-    if changes.log_level.is_some() {
-        parts.push("log level taken over".to_owned());
-    }
-    parts.join("; ")
 }
 
 impl Actor for Config {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        #[cfg(feature = "test-hooks")]
+        super::hooks::started("config");
         // First the watch, then the reading: what changes in between is seen.
         let files = [self.house.startup.config.clone(), self.house.startup.cwmp_config.clone()];
-        match Watch::new(&files) {
-            Ok(watch) => {
-                ctx.add_stream(Box::pin(unfold(watch, |mut watch| async move {
-                    let event = watch.changed().await;
-                    Some((event, watch))
-                })));
-            }
-            Err(error) => {
-                tracing::error!("the configuration cannot be watched ({error}); SIGHUP makes it be read");
-            }
-        }
+        let watch = Watch::new(&files);
+        self.writers = Some(watch.writers());
+        ctx.add_stream(Box::pin(unfold(watch, |mut watch| async move {
+            let changed = watch.changed();
+            #[cfg(feature = "test-hooks")]
+            let changed = super::hooks::at_work("config".to_owned(), changed);
+            let event = changed.await;
+            Some((event, watch))
+        })));
         // At boot nothing runs that half a file could stop.
         let boot = self.house.rooms().running.connections.is_empty();
         if boot {
             for which in [CWMP, XMPP] {
-                self.take(which, read(&self.file(which)));
+                self.take(which, read(&self.file(which)), ctx);
             }
         } else {
             self.look(CWMP, ctx);
@@ -315,8 +310,10 @@ impl Handler<Reload> for Config {
     type Result = ();
 
     fn handle(&mut self, _: Reload, ctx: &mut Context<Self>) {
-        self.said = [None, None];
-        self.exposed = [None, None];
+        for file in &mut self.files {
+            file.said = None;
+            file.exposed = None;
+        }
         self.look(CWMP, ctx);
         self.look(XMPP, ctx);
     }
@@ -332,5 +329,5 @@ impl Handler<ReconnectAll> for Config {
     }
 }
 
-super::stops_at_once!(Config);
+super::stops_at_once!(Config, "config");
 super::crashes_when_told!(Config);

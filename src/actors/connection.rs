@@ -109,6 +109,8 @@ impl Connection {
     /// A connection that begins when it is started.
     #[must_use]
     pub fn new(settings: Settings, around: Surroundings) -> Self {
+        // Now, and not when it is started: what is decided about it in between is not to be undone.
+        around.board.begin(settings.id, &settings.alias);
         let ascii_domain = idna::domain_to_ascii(&settings.domain).unwrap_or_else(|_| settings.domain.clone());
         let account = Account {
             username: settings.username.clone(),
@@ -284,7 +286,8 @@ impl Actor for Connection {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.around.board.begin(self.id(), &self.settings.alias);
+        #[cfg(feature = "test-hooks")]
+        super::hooks::started(&format!("connection {}", self.id()));
         if !self.settings.tls_verify {
             tracing::warn!("{}: tls_verify is 0: any certificate is accepted", self.name());
         }
@@ -310,6 +313,10 @@ impl Handler<Stop> for Connection {
     type Result = ();
 
     fn handle(&mut self, _: Stop, ctx: &mut Context<Self>) {
+        #[cfg(feature = "test-hooks")]
+        if super::hooks::is_deaf(self, &format!("connection {}", self.id()), ctx) {
+            return;
+        }
         if let State::Online(online) = &self.state
             && online.send(Out::Close)
         {

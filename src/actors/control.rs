@@ -19,6 +19,9 @@ use crate::status::in_words;
 /// How long a client may take to say what it wants and to read the answer.
 const CLIENT_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long is waited before a client is accepted where that failed.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
+
 /// The longest request.
 const MAX_REQUEST: u64 = 256;
 
@@ -60,25 +63,48 @@ fn open(path: &Path) -> io::Result<UnixListener> {
     listener
 }
 
+/// Where clients come in.
+struct Door {
+    listener: UnixListener,
+    /// The last one could not.
+    failing: bool,
+}
+
+impl Door {
+    /// Waits for a client. When there is no descriptor for it, it is kept waiting until there is: that must not become a
+    /// busy loop.
+    async fn client(&mut self) -> UnixStream {
+        loop {
+            let error = match self.listener.accept().await {
+                Ok((client, _)) => {
+                    if std::mem::take(&mut self.failing) {
+                        crate::notice!("control socket: it works again");
+                    }
+                    return client;
+                }
+                Err(error) => error,
+            };
+            if !std::mem::replace(&mut self.failing, true) {
+                tracing::warn!("control socket: {error}; 'xmppd status' has to wait");
+            }
+            tokio::time::sleep(ACCEPT_AGAIN).await;
+        }
+    }
+}
+
 impl Actor for Control {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        #[cfg(feature = "test-hooks")]
+        super::hooks::started("control");
         let path = &self.house.startup.socket;
         match open(path) {
             Ok(listener) => {
                 self.open = true;
-                ctx.add_stream(Box::pin(unfold(listener, |listener| async move {
-                    let client = match listener.accept().await {
-                        Ok((client, _)) => Some(client),
-                        Err(error) => {
-                            // Out of descriptors, most likely: that passes, and must not become a busy loop.
-                            tracing::debug!("control socket: {error}");
-                            tokio::time::sleep(Duration::from_secs(1)).await;
-                            None
-                        }
-                    };
-                    Some((client, listener))
+                ctx.add_stream(Box::pin(unfold(Door { listener, failing: false }, |mut door| async move {
+                    let client = door.client().await;
+                    Some((client, door))
                 })));
             }
             // The daemon's work goes on without it.
@@ -93,9 +119,8 @@ impl Actor for Control {
     }
 }
 
-impl StreamHandler<Option<UnixStream>> for Control {
-    fn handle(&mut self, client: Option<UnixStream>, ctx: &mut Context<Self>) {
-        let Some(client) = client else { return };
+impl StreamHandler<UnixStream> for Control {
+    fn handle(&mut self, client: UnixStream, ctx: &mut Context<Self>) {
         let house = self.house.clone();
         let conversation = tokio::time::timeout(CLIENT_LIMIT, converse(client, house));
         ctx.spawn(conversation.into_actor(self).map(|ended, _, _| {
@@ -128,29 +153,13 @@ fn answer(request: &str, house: &House) -> String {
             "ok\n".to_owned()
         }
         #[cfg(feature = "test-hooks")]
-        ["crash", who @ ..] => crash(who, house),
+        ["crash", ..] => super::hooks::carry_out(request.trim_start_matches("crash"), house),
         _ => format!("error: '{}' is no request; expected status or reconnect\n", request.escape_debug()),
     }
 }
 
-#[cfg(feature = "test-hooks")]
-fn crash(who: &[&str], house: &House) -> String {
-    use super::Crash;
-    let rooms = house.rooms();
-    let told = match who {
-        ["notifier"] => rooms.notifier.as_ref().map(|actor| actor.do_send(Crash)),
-        ["router"] => rooms.router.as_ref().map(|actor| actor.do_send(Crash)),
-        ["config"] => rooms.config.as_ref().map(|actor| actor.do_send(Crash)),
-        ["connection", id] => {
-            let id = id.parse().ok().map(crate::config::model::ConnectionId);
-            id.and_then(|id| rooms.connection.get(&id)).map(|actor| actor.do_send(Crash))
-        }
-        _ => None,
-    };
-    if told.is_some() { "ok\n".to_owned() } else { "error: nobody of that name\n".to_owned() }
-}
-
-super::stops_at_once!(Control);
+super::stops_at_once!(Control, "control");
+super::crashes_when_told!(Control);
 
 #[cfg(test)]
 mod tests {

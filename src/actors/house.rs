@@ -22,6 +22,8 @@ use crate::supervision::Supervisor;
 /// The supervisor of the connections.
 pub type Connections = Supervisor<ConnectionId>;
 
+super::crashes_when_told!(Connections);
+
 /// Shared by all actors.
 #[derive(Clone)]
 pub struct House {
@@ -47,6 +49,9 @@ pub struct Rooms {
     pub connections: Option<Addr<Connections>>,
     /// The config actor's present incarnation.
     pub config: Option<Addr<Config>>,
+    /// The control socket's present incarnation.
+    #[cfg(feature = "test-hooks")]
+    pub control: Option<Addr<super::control::Control>>,
     /// The connections' present incarnations.
     pub connection: BTreeMap<ConnectionId, Addr<Connection>>,
     /// What the supervisor of the connections was told to run: a connection that is restarted after a crash takes its

@@ -3,32 +3,26 @@
 pub mod config;
 pub mod connection;
 pub mod control;
+#[cfg(feature = "test-hooks")]
+pub mod hooks;
 pub mod house;
 pub mod notifier;
 pub mod router;
 pub mod tree;
 
-#[cfg(feature = "test-hooks")]
-use actix::Message;
-
 pub use crate::supervision::Stop;
 
-/// Makes the actor panic, so that tests can watch what follows.
-#[cfg(feature = "test-hooks")]
-pub struct Crash;
-
-#[cfg(feature = "test-hooks")]
-impl Message for Crash {
-    type Result = ();
-}
-
-/// An actor with nothing to put in order stops at once.
+/// An actor with nothing to put in order stops at once. Its name is for the tests.
 macro_rules! stops_at_once {
-    ($actor:ty) => {
+    ($actor:ty, $name:literal) => {
         impl ::actix::Handler<$crate::actors::Stop> for $actor {
             type Result = ();
 
             fn handle(&mut self, _: $crate::actors::Stop, ctx: &mut ::actix::Context<Self>) {
+                #[cfg(feature = "test-hooks")]
+                if $crate::actors::hooks::is_deaf(self, $name, ctx) {
+                    return;
+                }
                 ::actix::ActorContext::stop(ctx);
             }
         }
@@ -40,12 +34,11 @@ pub(crate) use stops_at_once;
 macro_rules! crashes_when_told {
     ($actor:ty) => {
         #[cfg(feature = "test-hooks")]
-        impl ::actix::Handler<$crate::actors::Crash> for $actor {
-            type Result = ();
+        impl ::actix::Handler<$crate::actors::hooks::Crash> for $actor {
+            type Result = ::actix::ResponseActFuture<Self, ()>;
 
-            #[allow(clippy::panic)]
-            fn handle(&mut self, _: $crate::actors::Crash, _: &mut ::actix::Context<Self>) {
-                panic!("a test told this actor to panic");
+            fn handle(&mut self, order: $crate::actors::hooks::Crash, _: &mut ::actix::Context<Self>) -> Self::Result {
+                $crate::actors::hooks::crash(self, order)
             }
         }
     };

@@ -25,6 +25,11 @@ pub struct Notifier;
 
 impl Actor for Notifier {
     type Context = Context<Self>;
+
+    #[cfg(feature = "test-hooks")]
+    fn started(&mut self, _: &mut Context<Self>) {
+        super::hooks::started("notifier");
+    }
 }
 
 impl Handler<Tell> for Notifier {
@@ -34,9 +39,11 @@ impl Handler<Tell> for Notifier {
     fn handle(&mut self, tell: Tell, _: &mut Context<Self>) -> Self::Result {
         let Tell { notify, limit, occasion } = tell;
         let run = async move { notify::run(&notify, &occasion, limit).await };
+        #[cfg(feature = "test-hooks")]
+        let run = super::hooks::at_work("notifier".to_owned(), run);
         AtomicResponse::new(Box::pin(run.into_actor(self)))
     }
 }
 
-super::stops_at_once!(Notifier);
+super::stops_at_once!(Notifier, "notifier");
 super::crashes_when_told!(Notifier);

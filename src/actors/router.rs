@@ -125,6 +125,11 @@ impl Router {
 
 impl Actor for Router {
     type Context = Context<Self>;
+
+    #[cfg(feature = "test-hooks")]
+    fn started(&mut self, _: &mut Context<Self>) {
+        super::hooks::started("router");
+    }
 }
 
 impl Handler<SetRules> for Router {
@@ -154,6 +159,8 @@ impl Handler<Ask> for Router {
             self.tell(occasion, ctx);
         }
         let told = async move { told.await.unwrap_or(Err(NotifyError::NoNotifier)) };
+        #[cfg(feature = "test-hooks")]
+        let told = super::hooks::at_work("router".to_owned(), told);
         Box::pin(told.into_actor(self).map(move |told, router, _| match told {
             Ok(()) => {
                 router.count(id, |stats| stats.accepted += 1);
@@ -181,5 +188,5 @@ impl Handler<MayKnow> for Router {
     }
 }
 
-super::stops_at_once!(Router);
+super::stops_at_once!(Router, "router");
 super::crashes_when_told!(Router);

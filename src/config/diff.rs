@@ -1,5 +1,7 @@
 //! From the settings that run and those that are to run to what has to be done: the reload table.
 
+use std::fmt;
+
 use super::model::{Connection, ConnectionId, General, LogLevel, Server, ServerAlgorithm, Settings};
 
 /// What has to be done, in this order: stop, restart, update, spawn; each by `con_inst`.
@@ -24,6 +26,39 @@ impl Changes {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// So many connections are named in one line.
+const NAMED: usize = 50;
+
+/// In words, for the log: `stop connection 1; restart connection 2, 3; general settings taken over`.
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn ids<'a>(mut ids: impl Iterator<Item = &'a ConnectionId>) -> String {
+            let named: Vec<_> = ids.by_ref().take(NAMED).map(ToString::to_string).collect();
+            let others = ids.count();
+            let others = if others > 0 { format!(" and {others} more") } else { String::new() };
+            named.join(", ") + &others
+        }
+        let mut parts = Vec::new();
+        for (verb, ids) in [
+            ("stop", ids(self.stop.iter())),
+            ("restart", ids(self.restart.iter().map(|connection| &connection.id))),
+            ("update", ids(self.update.iter().map(|connection| &connection.id))),
+            ("start", ids(self.spawn.iter().map(|connection| &connection.id))),
+        ] {
+            if !ids.is_empty() {
+                parts.push(format!("{verb} connection {ids}"));
+            }
+        }
+        if self.general {
+            parts.push("general settings taken over".to_owned());
+        }
+        if self.log_level.is_some() {
+            parts.push("log level taken over".to_owned());
+        }
+        f.write_str(&parts.join("; "))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::model::{ConnectionId, General, Server, Settings};
-use super::problem::{Problem, Severity};
+use super::problem::{Problem, Severity, presentable};
 use super::reader::Reader;
 use super::schema::{self, Schema};
 use super::uci::{self, Section, SyntaxError};
@@ -214,8 +214,8 @@ impl<'a> Loader<'a> {
             severity: Severity::Warning,
             file: self.file.to_owned(),
             line: section.line,
-            section: label.to_owned(),
-            kind: section.kind.clone(),
+            section: presentable(label),
+            kind: presentable(&section.kind),
             option: None,
             value: None,
             message: "unknown section type, ignored".to_owned(),

@@ -21,6 +21,6 @@ pub use check::{Report, check};
 pub use diff::{Changes, diff};
 pub use load::{Loaded, load};
 pub use problem::{Problem, Severity};
-pub use read::{Contents, Exposure, MAX_SIZE, ReadError, SETTLED, read};
+pub use read::{Contents, Exposure, MAX_SIZE, Patience, ReadError, SETTLED, read};
 pub use startup::{Arguments, Startup, StartupError};
 pub use watch::Watch;

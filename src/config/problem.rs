@@ -23,7 +23,7 @@ pub struct Problem {
     pub file: PathBuf,
     /// The line of the option, or of the section where no option is at fault, from 1.
     pub line: usize,
-    /// The section as `uci show` names it: its name, or `@connection[0]`.
+    /// The section as `uci show` names it: its name, or `@connection[0]`; cut if it is long, as all that follows.
     pub section: String,
     /// The section's type.
     pub kind: String,
@@ -48,7 +48,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Longer values are cut in messages, characters.
+/// Longer values and names are cut in messages, characters.
 const SHOWN: usize = 80;
 
 /// A value as it can stand in a line: without control characters and not too long.

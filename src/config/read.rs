@@ -15,6 +15,46 @@ pub const MAX_SIZE: u64 = 4 << 20;
 /// A file that was changed more recently than this may be half written: an editor truncates first.
 pub const SETTLED: Duration = Duration::from_millis(50);
 
+/// So often in a row a file is put off that is [changed](Contents::is_settling) again and again, 10 s in all: someone who
+/// writes without end cannot keep a change back. Not sooner: in between, each edit in place has the file empty for a moment.
+const MOST_CHANGED: u32 = 200;
+
+/// So often in a row an empty file is put off, 5 s in all: on a busy disk a file system may cut a file some time before it
+/// dates it anew and anybody hears of it (ext4, seen), and nobody who wants all connections gone is in such a hurry.
+const MOST_EMPTY: u32 = 100;
+
+/// How often in a row the reading of a file was put off, because it may not be what its writer means it to be.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Patience {
+    readings: u32,
+    empty: u32,
+}
+
+impl Patience {
+    /// Whether another reading is to come.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.readings > 0
+    }
+
+    /// Whether the file had better be read again, [`SETTLED`] later, and not be taken as it is now: while somebody writes
+    /// to it, without end, and otherwise by what was read.
+    pub fn puts_off(&mut self, contents: &Contents, written: bool, now: SystemTime) -> bool {
+        if written {
+            self.readings = self.readings.max(1);
+            return true;
+        }
+        self.readings += 1;
+        self.empty = if contents.text.is_empty() { self.empty + 1 } else { 0 };
+        let wait = (contents.is_settling(now) && self.readings <= MOST_CHANGED)
+            || (contents.text.is_empty() && self.empty <= MOST_EMPTY);
+        if !wait {
+            *self = Self::default();
+        }
+        wait
+    }
+}
+
 /// Why a file was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -32,6 +72,16 @@ pub enum ReadError {
     Io(PathBuf, std::io::Error),
 }
 
+impl ReadError {
+    /// Whether it passes without anybody touching the file: the process or the system is out of descriptors or memory.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        use rustix::io::Errno;
+        let Self::Io(_, error) = self else { return false };
+        Errno::from_io_error(error).is_some_and(|errno| matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM))
+    }
+}
+
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
@@ -44,14 +94,12 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Whether the file may be half written, so that it had better be read a little later: it was changed a moment ago, or
-    /// while it was read, or it is empty. An editor truncates first, and a file system may cut a file some time before it
-    /// dates it anew (ext4, seen).
+    /// Whether the file was changed a moment ago, or while it was read: it may be half written.
     ///
     /// What bears a date in the future (the clock was set back) is not waited for.
     #[must_use]
     pub fn is_settling(&self, now: SystemTime) -> bool {
-        self.text.is_empty() || now.duration_since(self.modified).is_ok_and(|age| age < SETTLED)
+        now.duration_since(self.modified).is_ok_and(|age| age < SETTLED)
     }
 }
 
@@ -130,8 +178,40 @@ mod tests {
         assert!(contents.is_settling(written + SETTLED - Duration::from_millis(1)));
         assert!(!contents.is_settling(written + SETTLED));
         assert!(!contents.is_settling(written - Duration::from_millis(1)));
-        let empty = Contents { text: Vec::new(), ..contents };
-        assert!(empty.is_settling(written + Duration::from_secs(86_400)));
+    }
+
+    /// How often a file is put off that is read so again and again.
+    fn put_off(patience: &mut Patience, contents: &Contents, now: SystemTime) -> u32 {
+        let mut times = 0;
+        while patience.puts_off(contents, false, now) {
+            times += 1;
+        }
+        assert!(!patience.is_waiting());
+        times
+    }
+
+    #[test]
+    fn what_may_be_half_a_file_is_put_off_but_not_for_ever() {
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let old = modified + Duration::from_secs(86_400);
+        let whole = Contents { text: b"#".to_vec(), exposure: None, modified };
+        let empty = Contents { text: Vec::new(), ..whole.clone() };
+        let mut patience = Patience::default();
+        assert_eq!(put_off(&mut patience, &whole, old), 0);
+        assert_eq!(put_off(&mut patience, &whole, modified), MOST_CHANGED);
+        assert_eq!(put_off(&mut patience, &empty, old), MOST_EMPTY);
+        assert_eq!(put_off(&mut patience, &empty, modified), MOST_CHANGED);
+        // One that is empty at last is not taken for having been waited for before.
+        for _ in 0..MOST_CHANGED {
+            assert!(patience.puts_off(&whole, false, modified));
+        }
+        assert!(patience.is_waiting());
+        assert_eq!(put_off(&mut patience, &empty, old), MOST_EMPTY);
+        // Who writes is waited for.
+        for _ in 0..=2 * MOST_CHANGED {
+            assert!(patience.puts_off(&whole, true, old) && patience.is_waiting());
+        }
+        assert_eq!(put_off(&mut patience, &whole, old), 0);
     }
 
     #[test]
@@ -153,6 +233,14 @@ mod tests {
         let fifo = directory.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         assert!(matches!(read(&fifo), Err(ReadError::NotAFile(_, "a special file"))));
+    }
+
+    #[test]
+    fn what_passes_by_itself() {
+        let io = |errno: rustix::io::Errno| ReadError::Io("xmpp".into(), errno.into());
+        assert!(io(rustix::io::Errno::MFILE).passes());
+        assert!(!io(rustix::io::Errno::ACCESS).passes());
+        assert!(!ReadError::Missing("xmpp".into()).passes());
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use figment::Figment;
 use figment::error::{Actual, Kind};
+use figment::value::Dict;
+use figment::{Profile, Provider};
 use serde::de::DeserializeOwned;
 
 use super::problem::{Problem, Severity, presentable};
@@ -15,14 +16,14 @@ use super::values::{FromText, Text};
 /// The options whose values are never shown.
 const SECRET: &str = "password";
 
-/// A section that is being read.
-#[derive(Debug)]
+/// A section that is being read. Without `Debug`: figment shows what it holds, and that may be a password.
 pub(crate) struct Reader<'a> {
     file: &'a Path,
     section: &'a Section,
     label: &'a str,
     layer: Layer<'a>,
-    figment: Figment,
+    /// The options over their defaults. Merged once: asking figment for each option would do it each time.
+    values: Dict,
     problems: Vec<Problem>,
 }
 
@@ -30,8 +31,9 @@ impl<'a> Reader<'a> {
     /// Looks at what can be said without knowing what an option means.
     pub(crate) fn new(file: &'a Path, section: &'a Section, label: &'a str, schema: &'static Schema) -> Self {
         let layer = Layer::new(file, section, label, schema);
-        let figment = layer.over_defaults();
-        let mut reader = Self { file, section, label, layer, figment, problems: Vec::new() };
+        let merged = layer.over_defaults().data();
+        let values = merged.ok().and_then(|mut profiles| profiles.remove(&Profile::Default)).unwrap_or_default();
+        let mut reader = Self { file, section, label, layer, values, problems: Vec::new() };
         reader.look_for_unknown(schema);
         for entry in section.options.iter().filter(|entry| !is_utf8(entry)) {
             reader.report(Severity::Error, Some(entry), None, "not UTF-8".to_owned());
@@ -68,9 +70,8 @@ impl<'a> Reader<'a> {
         if entry.is_some_and(|entry| !is_utf8(entry)) {
             return None;
         }
-        let error = match self.figment.extract_inner(option) {
+        let error = match self.values.get(option)?.deserialize() {
             Ok(value) => return Some(value),
-            Err(error) if error.missing() => return None,
             Err(error) => error,
         };
         let (value, message) = match error.kind {
@@ -110,9 +111,9 @@ impl<'a> Reader<'a> {
             severity,
             file: self.file.to_owned(),
             line: entry.map_or(self.section.line, Entry::line),
-            section: self.label.to_owned(),
-            kind: self.section.kind.clone(),
-            option: entry.map(|entry| entry.name.clone()),
+            section: presentable(self.label),
+            kind: presentable(&self.section.kind),
+            option: entry.map(|entry| presentable(&entry.name)),
             value: value.as_deref().map(presentable),
             message,
         });

@@ -10,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error, Unexpected};
 use super::model::{KeepAlive, LogLevel, ServerAlgorithm};
 
 pub(crate) use lists::Items;
+use names::PATH_MAX;
 pub(crate) use names::{Address, Alias, Domain, Resource, UserName};
 
 /// A value that is written as one string.
@@ -187,7 +188,7 @@ pub(crate) struct Words(pub(crate) Vec<String>);
 impl FromText for Words {
     fn from_text(text: &str) -> Option<Self> {
         let words = shlex::split(text)?;
-        words.first().is_some_and(|program| !program.is_empty()).then_some(Self(words))
+        words.first().is_some_and(|program| (1..=PATH_MAX).contains(&program.len())).then_some(Self(words))
     }
 
     fn expected() -> String {

@@ -12,8 +12,10 @@ mod places;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -51,28 +53,48 @@ pub struct Watch {
     places: Places,
     /// None while inotify itself is out of order.
     stream: Option<EventStream<Vec<u8>>>,
-    pending: Pending,
+    pending: Rc<RefCell<Pending>>,
     retry_at: Option<Instant>,
+    /// It was said that something is out of order.
+    said: bool,
+}
+
+/// Who is writing, as far as a watch has seen.
+#[derive(Debug, Clone, Default)]
+pub struct Writers(Rc<RefCell<Pending>>);
+
+impl Writers {
+    /// Whether somebody has the file of that number open for writing, and wrote to it within the last second.
+    #[must_use]
+    pub fn are_at(&self, file: usize) -> bool {
+        self.0.borrow().is_being_written(file, Instant::now())
+    }
 }
 
 impl Watch {
     /// Starts to watch the files. Neither they nor their directories need exist. What is read after this returns is not
-    /// older than what [`Watch::changed`] reports.
+    /// older than what [`Watch::changed`] reports. Where inotify is not to be had (its instances or watches, or the
+    /// process's descriptors, are used up) that is logged once, and tried again each second.
     ///
     /// To be called in a tokio runtime.
-    ///
-    /// # Errors
-    /// inotify is not to be had.
-    pub fn new(files: &[PathBuf]) -> io::Result<Self> {
+    #[must_use]
+    pub fn new(files: &[PathBuf]) -> Self {
         let mut watch = Self {
             files: files.to_vec(),
-            places: Places::new(files)?,
+            places: Places::new(files),
             stream: None,
-            pending: Pending::default(),
+            pending: Rc::default(),
             retry_at: None,
+            said: false,
         };
-        watch.set_up()?;
-        Ok(watch)
+        watch.set_up(Instant::now());
+        watch
+    }
+
+    /// Who is writing to the files, from now on.
+    #[must_use]
+    pub fn writers(&self) -> Writers {
+        Writers(Rc::clone(&self.pending))
     }
 
     /// Waits until some of the files may have changed, and then until nothing happened to them for 50 ms (but not for
@@ -83,14 +105,16 @@ impl Watch {
     pub async fn changed(&mut self) -> Event {
         loop {
             let now = Instant::now();
-            if let Some(files) = self.pending.take_due(now) {
+            let due = self.pending.borrow_mut().take_due(now);
+            if let Some(files) = due {
                 let files = files.iter().filter_map(|&file| self.files.get(file).cloned()).collect();
                 return Event { files };
             }
             if self.retry_at.is_some_and(|at| at <= now) {
                 self.retry(now);
             }
-            let wake = [self.pending.due(), self.retry_at].into_iter().flatten().min();
+            let due = self.pending.borrow().due();
+            let wake = [due, self.retry_at].into_iter().flatten().min();
             tokio::select! {
                 event = next(&mut self.stream) => self.handle(event),
                 () = sleep_until(wake) => {}
@@ -99,33 +123,53 @@ impl Watch {
     }
 
     /// Watches all places anew; what cannot be watched is tried again later.
-    fn set_up(&mut self) -> io::Result<()> {
+    fn set_up(&mut self, now: Instant) {
         self.stream = None;
-        let inotify = Inotify::init()?;
         self.places.forget();
-        self.places.watch(&mut inotify.watches());
-        self.stream = Some(inotify.into_event_stream(vec![0; BUFFER])?);
-        self.retry_at = self.places.any_missing().then(|| Instant::now() + RETRY);
-        Ok(())
+        let outcome = Inotify::init().and_then(|inotify| {
+            let (_, outcome) = self.places.watch(&mut inotify.watches());
+            self.stream = Some(inotify.into_event_stream(vec![0; BUFFER])?);
+            outcome
+        });
+        self.look_after(outcome, now);
     }
 
     fn retry(&mut self, now: Instant) {
-        match &self.stream {
-            Some(stream) => {
-                let found = self.places.watch(&mut stream.watches());
-                self.pending.add(found, now);
-                self.retry_at = self.places.any_missing().then(|| now + RETRY);
+        if let Some(stream) = &self.stream {
+            let (found, outcome) = self.places.watch(&mut stream.watches());
+            self.pending.borrow_mut().add(found, now);
+            return self.look_after(outcome, now);
+        }
+        self.set_up(now);
+        if self.stream.is_some() {
+            // What happened meanwhile nobody has seen.
+            self.pending.borrow_mut().add(0..self.files.len(), now);
+        }
+    }
+
+    /// Says once that something cannot be watched, and once that it can be again.
+    fn look_after(&mut self, outcome: io::Result<()>, now: Instant) {
+        let missing = self.stream.is_none() || self.places.any_missing();
+        self.retry_at = missing.then(|| now + RETRY);
+        match outcome {
+            Err(error) if !self.said => {
+                tracing::error!(
+                    "the configuration cannot be watched ({error}): tried again each second; SIGHUP makes it be read"
+                );
+                self.said = true;
             }
-            None => self.start_over(now),
+            Ok(()) if self.said => {
+                crate::notice!("the configuration is watched again");
+                self.said = false;
+            }
+            _ => {}
         }
     }
 
     /// Events were lost, or a directory is not what it was: everything may have changed.
     fn start_over(&mut self, now: Instant) {
-        self.pending.add(0..self.files.len(), now);
-        if self.set_up().is_err() {
-            self.retry_at = Some(now + RETRY);
-        }
+        self.pending.borrow_mut().add(0..self.files.len(), now);
+        self.set_up(now);
     }
 
     fn handle(&mut self, event: Option<io::Result<EventOwned>>) {
@@ -136,12 +180,13 @@ impl Watch {
             return;
         };
         if event.mask.contains(EventMask::Q_OVERFLOW) {
+            tracing::debug!("events of the configuration were lost: all of it is read");
             return self.start_over(now);
         }
         match self.places.see(&event) {
             Seen::Nothing => {}
-            Seen::Files(files) => self.pending.add(files, now),
-            Seen::Writing(files) => self.pending.writing(files, now),
+            Seen::Files(files) => self.pending.borrow_mut().add(files, now),
+            Seen::Writing(files) => self.pending.borrow_mut().writing(files, now),
             Seen::Moved => self.start_over(now),
         }
     }

@@ -5,9 +5,12 @@
 //! of a failure to itself: see [`connector`] for how a [`Requester`] gets one login and a reason instead.
 
 pub mod connector;
+mod courier;
 mod payload;
 mod requester;
 pub mod tls;
+pub mod tool;
 
+pub use courier::Courier;
 pub use payload::{Credentials, NAMESPACE, connection_request};
 pub use requester::{Account, Answer, LoginError, Lost, Requester, Silence};

@@ -102,7 +102,7 @@ pub struct Requester {
     ended: mpsc::UnboundedReceiver<Ended>,
     lost: bool,
     inbox: VecDeque<Stanza>,
-    responses: VecDeque<Iq>,
+    pub(super) responses: VecDeque<Iq>,
 }
 
 impl Requester {
@@ -152,8 +152,7 @@ impl Requester {
 
     /// Sends one connection request and waits for its answer up to `limit`.
     pub async fn request(&mut self, to: &Jid, credentials: &Credentials, limit: Duration) -> Answer {
-        let iq =
-            Iq::Get { from: None, to: Some(to.clone()), id: String::new(), payload: connection_request(credentials) };
+        let iq = request(String::new(), to, credentials);
         let start = Instant::now();
         match self.ask(iq, limit).await {
             Err(Lost) => Answer::None(Silence::Lost),
@@ -169,7 +168,7 @@ impl Requester {
     pub async fn ask(&mut self, mut iq: Iq, limit: Duration) -> Result<Option<Iq>, Lost> {
         let deadline = Instant::now() + limit;
         if iq.id().is_empty() {
-            *iq.id_mut() = format!("connreq-{:016x}", rand::random::<u64>());
+            *iq.id_mut() = unguessable();
         }
         let id = iq.id().to_owned();
         let to = iq.to().cloned();
@@ -233,7 +232,8 @@ impl Requester {
         let _ = timeout(GOODBYE, self.agent.disconnect()).await;
     }
 
-    async fn step(&mut self) -> Result<(), Lost> {
+    /// Takes in what arrives next. May be given up at any time: at most a request of somebody else is lost by it.
+    pub(super) async fn step(&mut self) -> Result<(), Lost> {
         if self.lost {
             return Err(Lost);
         }
@@ -265,9 +265,19 @@ impl Requester {
     }
 }
 
+/// The IQ with a connection request.
+pub(super) fn request(id: String, to: &Jid, credentials: &Credentials) -> Iq {
+    Iq::Get { from: None, to: Some(to.clone()), id, payload: connection_request(credentials) }
+}
+
+/// An id that nobody can answer who did not get the request.
+pub(super) fn unguessable() -> String {
+    format!("connreq-{:016x}", rand::random::<u64>())
+}
+
 /// Whether `response` answers the request `id` that went to `to`: RFC 6120 8.1.2.1 and 8.2.3. An answer without `from`
 /// comes from the own account, or from its server on the account's behalf.
-fn answers(response: &Iq, id: &str, to: Option<&Jid>, own: &FullJid) -> bool {
+pub(super) fn answers(response: &Iq, id: &str, to: Option<&Jid>, own: &FullJid) -> bool {
     if response.id() != id {
         return false;
     }
@@ -279,7 +289,7 @@ fn answers(response: &Iq, id: &str, to: Option<&Jid>, own: &FullJid) -> bool {
     }
 }
 
-fn judge(iq: &Iq, rtt: Duration) -> Answer {
+pub(super) fn judge(iq: &Iq, rtt: Duration) -> Answer {
     match iq {
         Iq::Error { error, .. } => Answer::Error {
             condition: Element::from(error.defined_condition.clone()).name().to_owned(),

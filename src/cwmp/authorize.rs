@@ -115,6 +115,7 @@ pub fn decide(
             history.lockout.wrong(&sender, now);
             return Err(Refusal::Credentials);
         }
+        history.lockout.right(&sender);
         if !under_way && general.limit != 0 {
             let limit = usize::from(general.limit);
             if history.is_told_often_enough(limit, general.period, now) {

@@ -56,6 +56,14 @@ impl Lockout {
         true
     }
 
+    /// Right credentials end the count: an ACS with a handful of them to try is not locked out by trying them each time.
+    /// A sender that is locked out stays so.
+    pub fn right(&mut self, sender: &BareJid) {
+        if matches!(self.senders.get(sender), Some(Record::Wrong(_))) {
+            self.senders.remove(sender);
+        }
+    }
+
     fn forget_the_past(&mut self, now: Instant) {
         self.senders.retain(|_, record| match record {
             Record::Locked(since) => now.duration_since(*since) < LOCKED,
@@ -123,6 +131,22 @@ mod tests {
         }
         assert!(!lockout.wrong(&jid(1), start + seconds(60)));
         assert!(!lockout.wrong(&jid(1), start + seconds(61)));
+    }
+
+    #[test]
+    fn right_credentials_end_the_count_and_no_lock_out() {
+        let start = Instant::now();
+        let mut lockout = Lockout::default();
+        for _ in 0..4 {
+            lockout.wrong(&jid(1), start);
+        }
+        lockout.right(&jid(1));
+        for _ in 0..4 {
+            assert!(!lockout.wrong(&jid(1), start));
+        }
+        assert!(lockout.wrong(&jid(1), start));
+        lockout.right(&jid(1));
+        assert!(lockout.is_locked(&jid(1), start));
     }
 
     #[test]

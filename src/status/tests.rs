@@ -43,6 +43,7 @@ fn full(now: Instant) -> Report {
         attempt: 2,
         next: Some(now + Duration::from_millis(1500)),
         error: Some("the server refuses the login: not-authorized ('no')".to_owned()),
+        at_rest: false,
         stats: Stats {
             received: 1,
             transmitted: 2,
@@ -140,4 +141,22 @@ fn each_refusal_has_its_count() {
         let counted: Vec<_> = stats.named().into_iter().filter(|(_, count)| *count > 0).collect();
         assert_eq!(counted, [(expected, 1)]);
     }
+}
+
+#[test]
+fn a_connection_at_rest_stays_so_until_its_next_run() {
+    let board = Board::default();
+    let id = ConnectionId(1);
+    board.begin(id, "wan");
+    board.rest(id, "wan 2", Status::ErrorMisconfigured, Some("why"));
+    board.enter(id, Status::Enabled);
+    board.update(id, |report| report.error = None);
+    let report = board.all().remove(&id).unwrap();
+    let expected = ("wan 2", Status::ErrorMisconfigured, Some("why"));
+    assert_eq!((report.alias.as_str(), report.status, report.error.as_deref()), expected);
+    board.rest(id, "wan 2", Status::Disabled, None);
+    assert_eq!(board.all()[&id].status, Status::Disabled);
+    board.begin(id, "wan 3");
+    board.enter(id, Status::Connecting);
+    assert_eq!(board.all()[&id].status, Status::Connecting);
 }

@@ -4,135 +4,26 @@
 //! changes one or the other; the policy then names the actions that bring the phase nearer to the goal, never
 //! more at a time than the strategy's order allows.
 
+mod child;
+mod history;
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;
 
-use std::{collections::VecDeque, time::Instant};
+use std::time::Instant;
 
+use self::child::{Child, Goal, Phase};
+pub use self::child::{ChildState, ChildStatus};
+use self::history::ExitHistory;
 use super::{
     decision::{Action, SupervisionError, Verdict},
     spec::{ChildId, ChildSpec, ExitReason, Incarnation, Intensity, RestartType, Shutdown, Strategy},
 };
-
-/// What [`Policy::children`] says of a child.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChildStatus<Id> {
-    /// The child's name.
-    pub id: Id,
-    /// What it does.
-    pub state: ChildState,
-    /// Its present or last run, if it was ever started.
-    pub incarnation: Option<Incarnation>,
-    /// How often it was restarted since it was added or replaced, for its own sake or a sibling's.
-    pub restarts: u32,
-    /// How its run before this one ended, if there was one.
-    pub last_exit: Option<ExitReason>,
-}
-
-/// What a child does, seen from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChildState {
-    /// It runs.
-    Running,
-    /// It will run as soon as it is its turn.
-    Restarting,
-    /// It will be gone as soon as it has stopped.
-    Stopping,
-    /// It ended in a way that its restart type does not answer with a restart.
-    Ended,
-    /// It has spent its budget, and stays down until it is replaced or removed.
-    GivenUp,
-}
-
-/// What is known of a child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Down,
-    Starting,
-    Running,
-    Stopping,
-}
-
-/// What is wanted of a child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Goal {
-    /// That it runs.
-    Up,
-    /// That it stops and then runs again.
-    Restart,
-    /// That it stops and is forgotten.
-    Remove,
-    /// Nothing: it ended and that was all right.
-    Ended,
-    /// Nothing: it was restarted often enough.
-    GivenUp,
-}
-
-#[derive(Debug)]
-struct Child<Id> {
-    spec: ChildSpec<Id>,
-    phase: Phase,
-    goal: Goal,
-    incarnation: Option<Incarnation>,
-    restarts: u32,
-    last_exit: Option<ExitReason>,
-    budget: Option<ExitHistory>,
-}
-
-impl<Id> Child<Id> {
-    fn new(spec: ChildSpec<Id>) -> Self {
-        let budget = spec.budget.map(ExitHistory::new);
-        Self { spec, phase: Phase::Down, goal: Goal::Up, incarnation: None, restarts: 0, last_exit: None, budget }
-    }
-
-    /// Has it run by a new specification, after the present run if there is one, its past forgotten.
-    fn renew(&mut self, spec: ChildSpec<Id>) {
-        self.goal = if self.phase == Phase::Down { Goal::Up } else { Goal::Restart };
-        self.restarts = 0;
-        self.budget = spec.budget.map(ExitHistory::new);
-        self.spec = spec;
-    }
-
-    /// Whether it is there and has to go.
-    fn is_leaving(&self) -> bool {
-        self.phase != Phase::Down && self.goal != Goal::Up
-    }
-
-    /// Has it restarted for the sake of a sibling. A temporary child goes with its sibling, as in OTP; one that waits
-    /// for its turn goes on waiting.
-    fn restart_with_sibling(&mut self) {
-        self.goal = match (self.goal, self.phase) {
-            (Goal::Up, Phase::Starting | Phase::Running) if self.spec.restart == RestartType::Temporary => Goal::Remove,
-            (Goal::Up, Phase::Starting | Phase::Running) => Goal::Restart,
-            (Goal::Ended, _) => Goal::Up,
-            _ => return,
-        };
-        self.restarts += 1;
-    }
-}
-
-/// The exits that still count.
-#[derive(Debug)]
-struct ExitHistory {
-    limit: Intensity,
-    exits: VecDeque<Instant>,
-}
-
-impl ExitHistory {
-    fn new(limit: Intensity) -> Self {
-        Self { limit, exits: VecDeque::new() }
-    }
-
-    /// Counts an exit and says whether the limit still holds.
-    fn record(&mut self, now: Instant) -> bool {
-        let period = self.limit.period;
-        self.exits.retain(|&then| now.saturating_duration_since(then) <= period);
-        self.exits.push_back(now);
-        self.exits.len() <= usize::try_from(self.limit.exits).unwrap_or(usize::MAX)
-    }
-}
 
 /// The state of a supervisor: its children in start order and what has happened to them.
 #[derive(Debug)]
@@ -251,20 +142,7 @@ impl<Id: ChildId> Policy<Id> {
     /// All children in start order.
     #[must_use]
     pub fn children(&self) -> Vec<ChildStatus<Id>> {
-        let status = |child: &Child<Id>| ChildStatus {
-            id: child.spec.id.clone(),
-            state: match (child.goal, child.phase) {
-                (Goal::Remove, _) => ChildState::Stopping,
-                (Goal::GivenUp, _) => ChildState::GivenUp,
-                (Goal::Ended, _) => ChildState::Ended,
-                (Goal::Up, Phase::Running) => ChildState::Running,
-                (Goal::Up | Goal::Restart, _) => ChildState::Restarting,
-            },
-            incarnation: child.incarnation,
-            restarts: child.restarts,
-            last_exit: child.last_exit.clone(),
-        };
-        self.children.iter().map(status).collect()
+        self.children.iter().map(Child::status).collect()
     }
 
     /// Where the child is whose present run this is.

@@ -1,16 +1,17 @@
 //! A run of a child: the task it lives in, owned, so that every way of ending is seen and none is survived unseen.
 
 use std::{
-    any::Any,
-    future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
+    future::{Future, poll_fn},
+    task::Poll,
 };
 
 use actix::{Actor, Addr, Context, Handler, Message};
-use futures_util::FutureExt as _;
 use tokio::task::{AbortHandle, JoinError, JoinHandle};
 
-use super::spec::ExitReason;
+use super::{
+    panics::{catch, panicked},
+    spec::ExitReason,
+};
 
 /// Asks a supervised actor to end itself: it is to call `ctx.stop()`, at once or when its last work is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +63,9 @@ impl Running {
 
     /// Runs an actor in a task of its own.
     ///
-    /// Whatever the actor does has to happen in its own context (`ctx.spawn`, `ctx.wait`, handlers, `started`): a panic
-    /// in a `ResponseFuture` or in a task spawned elsewhere is not the actor's end.
+    /// Whatever the actor does has to happen in its own context (`ctx.spawn`, `ctx.wait`, handlers and their
+    /// `ResponseActFuture` and `AtomicResponse`, `started`) or be waited for there ([`blocking`](super::blocking)): a
+    /// panic in a `ResponseFuture` or in a task that nobody waits for is not the actor's end.
     #[must_use]
     pub fn actor<A>(actor: A) -> (Addr<A>, Self)
     where
@@ -108,11 +110,20 @@ impl Running {
 /// a panic unwinds, another panic in them would abort the whole process; so the first is caught before the future goes.
 async fn run_to_end(future: impl Future<Output = ()>, reason: impl FnOnce() -> ExitReason) -> ExitReason {
     let mut future = Box::pin(future);
-    let ran = AssertUnwindSafe(future.as_mut()).catch_unwind().await;
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(future)));
-    match ran.and(dropped) {
-        Ok(()) => reason(),
-        Err(payload) => panicked(payload.as_ref()),
+    let ran = poll_fn(|context| match catch(|| future.as_mut().poll(context)) {
+        Ok(Poll::Ready(())) => Poll::Ready(Ok(())),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    });
+    let ran = ran.await;
+    match (ran, catch(|| drop(future))) {
+        (Ok(()), Ok(())) => reason(),
+        (Err(panicked), Ok(())) | (Ok(()), Err(panicked)) => panicked,
+        (Err(first), Err(second)) => {
+            // The first is the cause and goes to the supervisor.
+            tracing::error!("an actor that {first} then {second}");
+            first
+        }
     }
 }
 
@@ -120,17 +131,7 @@ async fn run_to_end(future: impl Future<Output = ()>, reason: impl FnOnce() -> E
 pub(super) fn exit_reason(result: Result<ExitReason, JoinError>) -> ExitReason {
     match result.map_err(JoinError::try_into_panic) {
         Ok(reason) => reason,
-        Err(Ok(payload)) => panicked(payload.as_ref()),
+        Err(Ok(payload)) => panicked(payload.as_ref(), None),
         Err(Err(_cancelled)) => ExitReason::Killed,
     }
-}
-
-/// The message of a panic, as far as it has one, on one line: it is going to be part of one in the log.
-pub(super) fn panicked(payload: &(dyn Any + Send)) -> ExitReason {
-    let message = payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message");
-    ExitReason::Panicked(message.lines().map(str::trim).collect::<Vec<_>>().join(" "))
 }

@@ -7,10 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::collections::{HashMap, VecDeque};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt as _, Addr, AsyncContext, Context, Handler, ResponseFuture, WrapFuture,
@@ -20,8 +17,9 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{
     decision::{Action, SupervisionError, Verdict},
     messages::{Child, Children, RestartChild, StartChild, StartFn, StopChild},
+    panics::catch,
     policy::{ChildStatus, Policy},
-    running::{Handle, Running, Stop, exit_reason, panicked},
+    running::{Handle, Running, Stop, exit_reason},
     spec::{ChildId, ExitReason, Incarnation, Intensity, Strategy},
 };
 
@@ -41,6 +39,7 @@ pub struct Supervisor<Id: ChildId> {
 struct Live {
     handle: Handle,
     asked_to_stop: bool,
+    killed: bool,
 }
 
 /// Somebody who is answered when a child has come so far.
@@ -129,9 +128,15 @@ impl<Id: ChildId> Supervisor<Id> {
                     }
                 }
                 Action::Kill { id, incarnation } => {
-                    tracing::warn!(supervisor = %self.name, child = %id, %incarnation, "killing child");
                     if let Some(live) = self.live.get_mut(&id) {
+                        if live.asked_to_stop {
+                            tracing::warn!(
+                                supervisor = %self.name, child = %id, %incarnation,
+                                "child did not stop in its time: killing it",
+                            );
+                        }
                         live.asked_to_stop = true;
+                        live.killed = true;
                         live.handle.kill();
                     }
                 }
@@ -158,14 +163,14 @@ impl<Id: ChildId> Supervisor<Id> {
         let Some(start) = self.starts.get_mut(id) else {
             return false;
         };
-        let started = catch_unwind(AssertUnwindSafe(|| start(incarnation)));
+        let started = catch(|| start(incarnation));
         let well = started.is_ok();
-        let running = started.unwrap_or_else(|payload| Running::failed(panicked(payload.as_ref())));
+        let running = started.unwrap_or_else(Running::failed);
         if well {
             tracing::debug!(supervisor = %self.name, child = %id, %incarnation, "child started");
         }
         let (task, handle) = running.into_parts();
-        self.live.insert(id.clone(), Live { handle, asked_to_stop: false });
+        self.live.insert(id.clone(), Live { handle, asked_to_stop: false, killed: false });
         let id = id.clone();
         ctx.spawn(task.into_actor(self).map(move |result, this, ctx| {
             this.exited(&id, incarnation, exit_reason(result), ctx);
@@ -174,11 +179,12 @@ impl<Id: ChildId> Supervisor<Id> {
     }
 
     fn exited(&mut self, id: &Id, incarnation: Incarnation, reason: ExitReason, ctx: &mut Context<Self>) {
-        let asked_to_stop = self.live.remove(id).is_some_and(|live| live.asked_to_stop);
+        let (asked_to_stop, killed) =
+            self.live.remove(id).map_or((false, false), |live| (live.asked_to_stop, live.killed));
         let reason = if asked_to_stop && reason == ExitReason::Normal { ExitReason::Shutdown } else { reason };
         let (follows, actions) = self.policy.exited(id, incarnation, &reason, Instant::now().into_std());
         let supervisor = &self.name;
-        if !reason.is_abnormal() {
+        if !reason.is_abnormal() || (killed && reason == ExitReason::Killed) {
             tracing::debug!(%supervisor, child = %id, %incarnation, %reason, %follows, "child ended");
         } else if follows == Verdict::Expected {
             tracing::warn!(%supervisor, child = %id, %incarnation, %reason, %follows, "child did not stop cleanly");

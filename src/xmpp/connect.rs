@@ -170,7 +170,21 @@ pub async fn attempt(
     resumption: Option<Resumption>,
 ) -> Result<Session, AttemptError> {
     let transport = limited(Step::Connect, async { Ok(Transport::connect(address.socket).await?) }).await?;
-    let transport = match address.security {
+    log_in(transport, address.security, account, tls, resumption).await
+}
+
+/// The rest of an attempt, once there is a connection: from TLS, or the stream's header, to the bound resource.
+///
+/// # Errors
+/// [`AttemptError`].
+pub async fn log_in(
+    transport: Transport,
+    security: Security,
+    account: &Account,
+    tls: &LazyTls,
+    resumption: Option<Resumption>,
+) -> Result<Session, AttemptError> {
+    let transport = match security {
         Security::DirectTls => {
             limited(Step::Tls, async { handshake(transport, tls.get()?.direct(), account).await }).await?
         }

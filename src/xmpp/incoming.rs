@@ -302,8 +302,9 @@ impl FromEventsBuilder for WordBuilder {
     }
 }
 
-/// Collects the text of an element, skips its children and notes that there were some.
-#[derive(Debug, Default)]
+/// Collects the text of an element, skips its children and notes that there were some. Without `Debug`: a
+/// connection request's password is collected in it.
+#[derive(Default)]
 pub(super) struct TextOnly {
     pub(super) text: String,
     pub(super) had_children: bool,

@@ -156,8 +156,10 @@ fn trusted(ca: Option<&Path>) -> Result<RootCertStore, TlsSetupError> {
         path.display().to_string()
     } else {
         // A broken certificate among many in the system's store is no reason to trust none.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        "the system's certificate store".to_owned()
+        let found = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(found.certs);
+        let why = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
+        format!("the system's certificate store{why}")
     };
     if roots.is_empty() { Err(TlsSetupError::NoCertificates(source)) } else { Ok(roots) }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use super::{Options, Prosody};
-use crate::harness::ca::Ca;
+use crate::harness::ca::{Ca, Validity};
 use crate::harness::server::{Endpoint, Entries, Server, Wanted};
 use crate::harness::sessions::Kind;
 
@@ -56,6 +56,28 @@ impl Server for Prosody {
 
     fn add_account(&self, bare_jid: &str, password: &str) {
         self.account_with(bare_jid, password);
+    }
+
+    fn delete_account(&self, bare_jid: &str) {
+        self.shell(&["user", "delete", bare_jid]);
+    }
+
+    fn change_password(&self, full_jid: &str, password: &str) {
+        self.shell(&["user", "password", full_jid.split('/').next().unwrap(), password]);
+    }
+
+    fn end_session(&self, full_jid: &str) {
+        self.shell(&["c2s", "close", full_jid]);
+    }
+
+    fn renew_certificates(&self, validity: Validity) {
+        for host in &self.hosts {
+            self.ca.server_cert(self.directory.path(), &[host], validity);
+        }
+    }
+
+    async fn reload(&mut self) {
+        self.shell(&["config", "reload"]);
     }
 
     fn client_port(&self, full_jid: &str) -> Option<u16> {

@@ -35,6 +35,8 @@ impl Connection {
                 })
             })
         };
+        #[cfg(feature = "test-hooks")]
+        let lookup = crate::actors::hooks::at_work(format!("connection {}", self.id()), lookup);
         let job = ctx.spawn(lookup.into_actor(self).map(|list, connection, ctx| connection.resolved(list, ctx)));
         self.state = State::Resolving(job);
     }
@@ -73,6 +75,8 @@ impl Connection {
         let (account, tls) = (self.account.clone(), self.tls.clone());
         let resumption = self.identity.as_ref().and_then(|identity| identity.management.borrow().resumption());
         let work = async move { attempt(&address, &account, &tls, resumption).await };
+        #[cfg(feature = "test-hooks")]
+        let work = crate::actors::hooks::at_work(format!("connection {}", self.id()), work);
         let job = ctx.spawn(work.into_actor(self).map(|result, connection, ctx| connection.attempted(result, ctx)));
         self.state = State::Attempting(job);
     }

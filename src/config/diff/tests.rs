@@ -252,3 +252,14 @@ proptest! {
         prop_assert!(diff(&a, &a).is_empty());
     }
 }
+
+#[test]
+fn a_change_of_many_connections_stays_a_line() {
+    let stop = |count: u32| {
+        let changes = Changes { stop: (1..=count).map(ConnectionId).collect(), general: true, ..Changes::default() };
+        changes.to_string()
+    };
+    assert_eq!(stop(3), "stop connection 1, 2, 3; general settings taken over");
+    assert!(stop(50).starts_with("stop connection 1, 2, ") && stop(50).contains(", 49, 50; "));
+    assert!(stop(10_000).contains(", 49, 50 and 9950 more; "));
+}

@@ -327,3 +327,18 @@ fn every_option_of_a_server() {
         "4: section 's' (connection_server), option 'server_address': required in an enabled row\n"
     );
 }
+
+#[test]
+fn long_names_and_values_are_cut_in_messages() {
+    let long = "x".repeat(100_000);
+    let text = format!(
+        "config connection '{long}'\noption enable '{long}'\noption tls_ca '/{long}'\noption {long} 1\nlist {long}2 1\n\
+         config {long} 'a'\n"
+    );
+    let problems = loaded(&text).problems;
+    assert_eq!(problems.len(), 7, "two of them for what is missing");
+    for problem in problems {
+        let line = problem.to_string();
+        assert!(line.len() < 600 && line.contains(&("x".repeat(79))), "{line:.600}");
+    }
+}

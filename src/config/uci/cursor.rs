@@ -12,15 +12,13 @@ pub(super) struct Fault {
     pub(super) opened: Option<(usize, usize)>,
 }
 
-/// A value taken from the line, and where it began.
-#[derive(Debug)]
+/// A value taken from the line, and where it began. Without `Debug`: it may be a password.
 pub(super) struct Argument {
     pub(super) bytes: Vec<u8>,
     pub(super) start: usize,
 }
 
-/// A reading position.
-#[derive(Debug)]
+/// A reading position. Without `Debug`: there are passwords in the text.
 pub(super) struct Cursor<'a> {
     text: &'a [u8],
     /// The next byte to look at.

@@ -67,14 +67,17 @@ impl FromText for Resource {
     }
 }
 
+/// The longest path that Linux takes, bytes.
+pub(super) const PATH_MAX: usize = 4095;
+
 /// `tls_ca`
 impl FromText for PathBuf {
     fn from_text(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| Self::from(text))
+        (1..=PATH_MAX).contains(&text.len()).then(|| Self::from(text))
     }
 
     fn expected() -> String {
-        "the path of a PEM file".to_owned()
+        format!("the path of a PEM file, up to {PATH_MAX} bytes")
     }
 }
 

@@ -39,6 +39,11 @@ impl Pending {
         self.writing.extend(files.into_iter().map(|file| (file, now)));
     }
 
+    /// Whether the file is open for writing, and not for longer than it is waited for.
+    pub(super) fn is_being_written(&self, file: usize, now: Instant) -> bool {
+        self.writing.get(&file).is_some_and(|last| now < *last + STALLED)
+    }
+
     /// When it is to be reported if nothing else happens.
     pub(super) fn due(&self) -> Option<Instant> {
         let (first, last) = self.span?;
@@ -80,6 +85,8 @@ mod tests {
         let mut pending = Pending::default();
         pending.writing([0], at(0));
         assert_eq!(pending.due(), None, "nothing has happened yet");
+        assert!(pending.is_being_written(0, at(999)) && !pending.is_being_written(0, at(1000)));
+        assert!(!pending.is_being_written(1, at(0)));
         pending.add([0, 1], at(10));
         pending.writing([0], at(20));
         assert_eq!(pending.due(), Some(at(1020)));
@@ -88,6 +95,7 @@ mod tests {
         pending.writing([2], at(1000));
         pending.add([0], at(1100));
         assert_eq!(pending.due(), Some(at(510)), "closed: late already");
+        assert!(!pending.is_being_written(0, at(1100)) && pending.is_being_written(2, at(1100)));
         assert_eq!(pending.take_due(at(1100)), Some(BTreeSet::from([0, 1])));
     }
 

@@ -37,11 +37,12 @@ struct Place {
 pub(super) struct Places(Vec<Place>);
 
 impl Places {
-    pub(super) fn new(files: &[PathBuf]) -> io::Result<Self> {
+    pub(super) fn new(files: &[PathBuf]) -> Self {
         let mut places = Vec::new();
         let mut directories = BTreeSet::new();
         for (number, file) in files.iter().enumerate() {
-            let file = std::path::absolute(file)?;
+            // Without a working directory a path of its own is looked for from the root.
+            let file = std::path::absolute(file).unwrap_or_else(|_| Path::new("/").join(file));
             if let Some((directory, name)) = split(&file) {
                 directories.insert(directory.clone());
                 places.push(Place { directory, name, file: Some(number), watched: None });
@@ -50,7 +51,7 @@ impl Places {
         for (directory, name) in directories.iter().filter_map(|directory| split(directory)) {
             places.push(Place { directory, name, file: None, watched: None });
         }
-        Ok(Self(places))
+        Self(places)
     }
 
     /// The watches are gone with the inotify instance that had them.
@@ -60,28 +61,33 @@ impl Places {
         }
     }
 
-    /// Watches what is not watched yet; gives the files that are now.
-    pub(super) fn watch(&mut self, watches: &mut Watches) -> Vec<usize> {
-        // One mask for all: if two paths lead to one directory the second would replace the first's. A write is seen when
-        // the file is closed: until then there may be half of it, as CREATE and MODIFY tell. CREATE alone is for what is
-        // not written: links, directories.
-        let mask = WatchMask::CLOSE_WRITE
-            | WatchMask::CREATE
-            | WatchMask::MODIFY
+    /// Watches what is not watched yet; gives the files that are now, and why a directory that is there is not watched.
+    pub(super) fn watch(&mut self, watches: &mut Watches) -> (Vec<usize>, io::Result<()>) {
+        // CREATE alone is for what is not written: links, directories. Added, because two paths may lead to one directory.
+        let entries = WatchMask::CREATE
             | WatchMask::DELETE
             | WatchMask::MOVED_FROM
             | WatchMask::MOVED_TO
             | WatchMask::DELETE_SELF
             | WatchMask::MOVE_SELF
-            | WatchMask::ONLYDIR;
-        let mut found = Vec::new();
+            | WatchMask::ONLYDIR
+            | WatchMask::MASK_ADD;
+        // A write is seen when the file is closed: until then there may be half of it, as CREATE and MODIFY tell. Of what
+        // lies beside the directory no writes are seen: whoever logs there would wake us with each line.
+        let writes = WatchMask::CLOSE_WRITE | WatchMask::MODIFY;
+        let (mut found, mut outcome) = (Vec::new(), Ok(()));
         for place in self.0.iter_mut().filter(|place| place.watched.is_none()) {
-            place.watched = watches.add(&place.directory, mask).ok();
-            if place.watched.is_some() {
-                found.extend(place.file);
+            let mask = if place.file.is_some() { entries | writes } else { entries };
+            match watches.add(&place.directory, mask) {
+                Ok(descriptor) => {
+                    place.watched = Some(descriptor);
+                    found.extend(place.file);
+                }
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+                Err(error) => outcome = Err(error),
             }
         }
-        found
+        (found, outcome)
     }
 
     pub(super) fn any_missing(&self) -> bool {

@@ -117,23 +117,26 @@ proptest! {
         prop_assert_eq!(decide(&alone), decide(&wrongs));
     }
 
-    /// Wrong credentials are noted against their sender, a telling of the CWMP client as one; nothing else leaves a trace,
-    /// so that nothing that is sent under a lock-out makes it longer.
+    /// Wrong credentials are noted against their sender, right ones end that, a telling of the CWMP client is noted as one;
+    /// nothing else leaves a trace, so that nothing that is sent under a lock-out makes it longer.
     #[test]
-    fn only_wrong_credentials_and_a_telling_change_the_history(wrongs in wrongs(), later in 0..60_000_u64) {
+    fn only_credentials_and_a_telling_change_the_history(wrongs in wrongs(), later in 0..60_000_u64) {
         let (mut case, request) = wrongs.case();
         let before = case.history.clone();
         let decision = case.decide_at(&request, later);
         let now = case.start + Duration::from_millis(later);
         let mut expected = before.clone();
+        let sender = || Jid::new(request.from.as_deref().unwrap()).unwrap().to_bare();
         match decision {
             Decision::Refuse(Refusal::Credentials) => {
-                let sender = Jid::new(request.from.as_deref().unwrap()).unwrap().to_bare();
-                expected.lockout.wrong(&sender, now);
+                expected.lockout.wrong(&sender(), now);
                 prop_assert!(case.history.lockout != before.lockout);
             }
-            Decision::Grant if !wrongs.under_way => expected.note_told(usize::from(wrongs.limit), now),
-            _ => {}
+            Decision::Grant | Decision::Refuse(Refusal::Limit) => expected.lockout.right(&sender()),
+            Decision::Refuse(_) => {}
+        }
+        if decision == Decision::Grant && !wrongs.under_way {
+            expected.note_told(usize::from(wrongs.limit), now);
         }
         prop_assert_eq!(&case.history, &expected);
     }
@@ -201,7 +204,7 @@ impl Endless {
                 }
                 return Decision::Refuse(Refusal::Credentials);
             }
-            Some(true) => {}
+            Some(true) => self.wrong.retain(|(who, _)| *who != sender),
         }
         if limit != 0 && !step.under_way {
             if self.told.iter().filter(|at| now - **at < period).count() >= usize::from(limit) {

@@ -1,7 +1,7 @@
 //! Whatever happens in whatever order: what must never be asked of a supervisor is not.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashSet, VecDeque},
     time::Duration,
 };
 

@@ -25,7 +25,14 @@ fn supervisor(strategy: Strategy, exits: u32, children: Vec<Child<Id>>) -> Super
 
 #[test]
 fn a_panic_is_seen_wherever_it_happens_and_the_actor_is_back() {
-    for (order, reason) in [(Order::Panic, "in a handler"), (Order::PanicInFuture, "in a future")] {
+    for (order, reason) in [
+        (Order::Panic, "in a handler"),
+        (Order::PanicInFuture, "in a future"),
+        (Order::PanicInResponse, "in a response"),
+        (Order::PanicInAtomicResponse, "in an atomic response"),
+        (Order::PanicInThread, "in a thread"),
+        (Order::PanicInStream, "in a stream"),
+    ] {
         paused(async {
             let mut bench = Bench::new();
             let (root, _running) = supervisor(Strategy::OneForOne, 1, bench.workers(["a"])).run();
@@ -82,6 +89,7 @@ fn a_panic_while_stopping_is_a_stop() {
 
 #[test]
 fn an_actor_that_ignores_stop_is_killed_when_its_time_is_over() {
+    let log = Log::capture();
     paused(async {
         let mut bench = Bench::new();
         let deaf = bench.child(spec("a"), |_| Habit::IgnoreStop);
@@ -92,6 +100,64 @@ fn an_actor_that_ignores_stop_is_killed_when_its_time_is_over() {
         let took = asked.elapsed();
         assert!(took >= STOP_TIME && took < STOP_TIME + Duration::from_millis(10), "{took:?}");
         bench.hears(["-a#1"]).await;
+    });
+    let lines = log.lines(Level::WARN);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let told = "child did not stop in its time: killing it supervisor=root child=a incarnation=#1";
+    assert!(lines[0].ends_with(told), "{}", lines[0]);
+    assert_eq!(log.lines(Level::ERROR), Vec::<String>::new());
+}
+
+#[test]
+fn a_panic_of_one_that_is_killed_is_its_end_like_another() {
+    paused(async {
+        let mut bench = Bench::new();
+        let hard = bench.child(spec("a"), |_| Habit::DieHard);
+        let (root, _running) = supervisor(Strategy::OneForOne, 0, vec![hard, bench.worker("b")]).run();
+        bench.hears(["+a#1", "+b#2"]).await;
+        assert_eq!(soon(root.send(RestartChild(bench.worker("a")))).await.unwrap(), Ok(()));
+        bench.hears(["-a#1", "+a#3"]).await;
+        assert_eq!(children(&root).await[0].last_exit, Some(panicked("in stopping")));
+    });
+}
+
+/// The deaf one between the others of the tree is killed, and the restart of all goes on in its order.
+#[test]
+fn a_restart_goes_on_when_a_sibling_does_not_stop_in_its_time() {
+    for (strategy, expected) in [
+        (Strategy::RestForOne, vec!["-b#2", "-d#4", "-c#3", "+b#5", "+c#6", "+d#7"]),
+        (Strategy::OneForAll, vec!["-b#2", "-d#4", "-c#3", "-a#1", "+a#5", "+b#6", "+c#7", "+d#8"]),
+    ] {
+        paused(async {
+            let mut bench = Bench::new();
+            let deaf = |Incarnation(number)| if number == 3 { Habit::IgnoreStop } else { Habit::Good };
+            let all = vec![bench.worker("a"), bench.worker("b"), bench.child(spec("c"), deaf), bench.worker("d")];
+            let (root, _running) = supervisor(strategy, 1, all).run();
+            bench.hears(["+a#1", "+b#2", "+c#3", "+d#4"]).await;
+            let before = Instant::now();
+            bench.order("b", Order::Panic);
+            for expected in expected {
+                bench.hears([expected]).await;
+            }
+            assert!(before.elapsed() >= STOP_TIME, "c had its time");
+            let status = children(&root).await;
+            assert_eq!((status[2].state, status[2].last_exit.clone()), (ChildState::Running, Some(ExitReason::Killed)));
+        });
+    }
+}
+
+#[test]
+fn a_deaf_child_that_is_wanted_again_is_started_when_it_is_killed() {
+    paused(async {
+        let mut bench = Bench::new();
+        let deaf = bench.child(spec("a"), |_| Habit::IgnoreStop);
+        let (root, _running) = supervisor(Strategy::OneForOne, 0, vec![deaf, bench.worker("b")]).run();
+        bench.hears(["+a#1", "+b#2"]).await;
+        root.do_send(StopChild("a"));
+        assert_eq!(soon(root.send(StartChild(bench.worker("a")))).await.unwrap(), Ok(()));
+        bench.hears(["-a#1", "+a#3"]).await;
+        bench.hears_nothing().await;
+        assert_eq!(children(&root).await[1].incarnation, Some(Incarnation(2)), "b was not touched");
     });
 }
 
@@ -359,11 +425,4 @@ fn a_crash_is_one_error_line_that_says_what_follows() {
     let told = "child crashed supervisor=root child=a incarnation=#1 reason=panicked: in a handler follows=restarted";
     assert!(lines[0].ends_with(told), "{}", lines[0]);
     assert_eq!(log.lines(Level::WARN), Vec::<String>::new());
-}
-
-#[test]
-fn a_panic_message_of_several_lines_is_one_in_the_log() {
-    assert_eq!(super::panicked(&"left: 1\n right: 2".to_owned()), panicked("left: 1 right: 2"));
-    assert_eq!(super::panicked(&"as it is"), panicked("as it is"));
-    assert_eq!(super::panicked(&7), panicked("without a message"));
 }

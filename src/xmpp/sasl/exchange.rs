@@ -8,6 +8,7 @@ use sasl::common::scram::{Sha1, Sha256};
 use super::SaslError;
 use super::choice::Mechanism;
 use crate::config::model::Password;
+use crate::supervision::blocking;
 
 /// The most PBKDF2 iterations that a server may ask for. Servers ask for 4,096 to 100,000; a hostile one could otherwise
 /// keep a small CPU busy for hours.
@@ -102,10 +103,11 @@ impl Exchange {
 /// connections share.
 async fn derive(mechanism: &mut Option<BoxedMechanism>, challenge: Vec<u8>) -> Result<Vec<u8>, SaslError> {
     let mut taken = mechanism.take().ok_or_else(lost)?;
-    let derived = tokio::task::spawn_blocking(move || {
+    let derived = blocking(move || {
         let response = taken.response(&challenge);
         (taken, response)
     });
+    // A panic in it is one of the connection's own.
     let (taken, response) = derived.await.map_err(|error| SaslError::Protocol(error.to_string()))?;
     *mechanism = Some(taken);
     response.map_err(|error| SaslError::Protocol(error.to_string()))
@@ -144,6 +146,30 @@ mod tests {
     fn scram(username: &str) -> Exchange {
         let password = Password::from("pencil".to_owned());
         Exchange::new(Mechanism::ScramSha256, ChannelBinding::None, username, &password).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_the_answer_is_calculated_is_not_taken_for_a_server_that_refuses() {
+        struct Broken;
+
+        impl sasl::client::Mechanism for Broken {
+            fn name(&self) -> &'static str {
+                "BROKEN"
+            }
+
+            fn from_credentials(_: sasl::common::Credentials) -> Result<Self, sasl::client::MechanismError> {
+                Ok(Self)
+            }
+
+            fn response(&mut self, _: &[u8]) -> Result<Vec<u8>, sasl::client::MechanismError> {
+                std::panic::resume_unwind(Box::new("in PBKDF2"))
+            }
+        }
+
+        let mechanism: Option<BoxedMechanism> = Some(Box::new(Broken));
+        let mut exchange = Exchange::Scram { mechanism, nonce: "ours".to_owned(), responded: false, verified: false };
+        let task = tokio::spawn(async move { exchange.respond(b"r=ours+theirs,s=c2FsdA==,i=4096").await });
+        assert!(task.await.unwrap_err().is_panic());
     }
 
     #[test]

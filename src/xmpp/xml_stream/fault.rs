@@ -20,7 +20,7 @@ pub enum StreamFault {
     #[error("the server sent something that is not XML ({0})")]
     NotXml(String),
     /// What came is XML that RFC 6120 11.1 forbids.
-    #[error("the server sent a comment or a processing instruction, which XMPP forbids")]
+    #[error("the server sent a comment, a processing instruction or a DTD, which XMPP forbids")]
     Restricted,
     /// What came is XML but not a stream.
     #[error("the server does not speak XMPP (its stream begins with <{0}/>)")]
@@ -44,7 +44,10 @@ pub(super) fn broken(error: io::Error) -> StreamFault {
 pub(super) fn not_xml(error: &rxml::Error) -> StreamFault {
     match error {
         // Nothing is too long for the parser that is not too long for us before.
-        rxml::Error::RestrictedXml(_) => StreamFault::Restricted,
+        // A DTD is known to the parser only as a `<!` that begins neither a comment nor a CDATA section.
+        rxml::Error::RestrictedXml(_) | rxml::Error::InvalidSyntax("malformed cdata or comment section start") => {
+            StreamFault::Restricted
+        }
         _ => StreamFault::NotXml(error.to_string()),
     }
 }

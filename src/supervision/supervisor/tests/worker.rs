@@ -7,13 +7,17 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Running as Actix, WrapFuture};
+use actix::{
+    Actor, ActorContext, Addr, AsyncContext, AtomicResponse, Context, Handler, Message, ResponseActFuture,
+    Running as Actix, StreamHandler, WrapFuture,
+};
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
 use crate::{
     supervision::{
         Child, ChildSpec, ChildStatus, Children, ExitReason, Incarnation, Intensity, RestartType, Running, Shutdown,
-        Stop, Supervisor,
+        Stop, Supervisor, blocking,
     },
     testing::soon,
 };
@@ -32,6 +36,8 @@ pub(super) enum Habit {
     PanicOnStop,
     PanicInStopping,
     IgnoreStop,
+    /// Ignores it, and panics when it is killed.
+    DieHard,
 }
 
 /// What a worker does when it is told so.
@@ -39,6 +45,10 @@ pub(super) enum Habit {
 pub(super) enum Order {
     Panic,
     PanicInFuture,
+    PanicInResponse,
+    PanicInAtomicResponse,
+    PanicInThread,
+    PanicInStream,
     End,
 }
 
@@ -61,7 +71,7 @@ impl Actor for Worker {
     }
 
     fn stopping(&mut self, _: &mut Self::Context) -> Actix {
-        assert!(self.habit != Habit::PanicInStopping, "in stopping");
+        assert!(!matches!(self.habit, Habit::PanicInStopping | Habit::DieHard), "in stopping");
         Actix::Stop
     }
 }
@@ -72,21 +82,47 @@ impl Drop for Worker {
     }
 }
 
-impl Handler<Order> for Worker {
-    type Result = ();
+/// A future that panics when somebody waits for it.
+async fn late(message: &'static str) {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    panic!("{message}");
+}
 
-    fn handle(&mut self, order: Order, ctx: &mut Self::Context) {
+impl Handler<Order> for Worker {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, order: Order, ctx: &mut Self::Context) -> Self::Result {
         match order {
             Order::Panic => panic!("in a handler"),
-            Order::PanicInFuture => {
-                let late = async {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                    panic!("in a future");
-                };
-                ctx.spawn(late.into_actor(self));
+            Order::PanicInFuture => _ = ctx.spawn(late("in a future").into_actor(self)),
+            Order::PanicInResponse => return Box::pin(late("in a response").into_actor(self)),
+            Order::PanicInAtomicResponse => ctx.notify(Atomically),
+            Order::PanicInThread => {
+                let work = async { blocking(|| panic!("in a thread")).await.unwrap() };
+                return Box::pin(work.into_actor(self));
             }
+            Order::PanicInStream => _ = ctx.add_stream(Box::pin(late("in a stream").into_stream())),
             Order::End => ctx.stop(),
         }
+        Box::pin(async {}.into_actor(self))
+    }
+}
+
+impl StreamHandler<()> for Worker {
+    fn handle(&mut self, (): (), _: &mut Self::Context) {}
+}
+
+struct Atomically;
+
+impl Message for Atomically {
+    type Result = ();
+}
+
+impl Handler<Atomically> for Worker {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, _: Atomically, _: &mut Self::Context) -> Self::Result {
+        AtomicResponse::new(Box::pin(late("in an atomic response").into_actor(self)))
     }
 }
 
@@ -95,7 +131,7 @@ impl Handler<Stop> for Worker {
 
     fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
         assert!(self.habit != Habit::PanicOnStop, "on stop");
-        if self.habit != Habit::IgnoreStop {
+        if !matches!(self.habit, Habit::IgnoreStop | Habit::DieHard) {
             ctx.stop();
         }
     }

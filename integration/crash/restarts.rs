@@ -1,0 +1,217 @@
+//! One crash: who is restarted, and who is not.
+
+use super::{child, crash, is_logged_once, started_by_root, untouched};
+use xmppd::connreq::Answer;
+
+use crate::harness::fleet::{accepted, jid, refused, request, wait_back};
+use crate::harness::{End, Fleet, LIMIT, Prosody, Section, uci, until};
+
+#[tokio::test]
+async fn a_connection_comes_back_and_the_others_stay() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let (daemon, before) = Fleet::new(3, &[1, 2, 3], &prosody).start(&prosody).await;
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    accepted(&mut acs, 1).await;
+    let (pid, mark) = (daemon.pid(), crash(&daemon, "connection 1").await);
+    wait_back(&prosody, 1, &before[&1]).await;
+    for id in 1..=3 {
+        accepted(&mut acs, id).await;
+    }
+    untouched(&prosody, &before, &[2, 3]);
+    assert_eq!(daemon.wait_for_value(1, "status", "Enabled").await.get("error"), None);
+    assert_eq!(daemon.pid(), pid);
+    assert_eq!(started_by_root(&daemon, mark), Vec::<String>::new());
+    is_logged_once(&daemon, mark, "connection 1");
+}
+
+#[tokio::test]
+async fn a_connection_that_waits_for_its_server_comes_back_too() {
+    let mut prosody = Prosody::start(&["a.test"]).await;
+    let (daemon, before) = Fleet::new(2, &[1, 2], &prosody).start(&prosody).await;
+    prosody.kill().await;
+    daemon.wait_for_status(1, "lost", |status| status.word() != "Enabled").await;
+    crash(&daemon, "connection 1").await;
+    prosody.start_again().await;
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    for (id, before) in &before {
+        wait_back(&prosody, *id, before).await;
+        accepted(&mut acs, *id).await;
+    }
+}
+
+/// The server's system accepts it, the server does not answer.
+#[tokio::test]
+async fn a_connection_that_is_under_way_comes_back_too() {
+    let mut prosody = Prosody::start(&["a.test"]).await;
+    let fleet = Fleet::new(2, &[1, 2], &prosody);
+    prosody.freeze();
+    let daemon = fleet.setup().start();
+    for id in fleet.ids() {
+        daemon.wait_for_log(&[&format!("connection {id} "), "attempt 1 at"], LIMIT).await;
+    }
+    let mark = daemon.log().mark();
+    daemon.crash("connection 1 work").await;
+    daemon.log().wait(mark, &["child crashed", "child=1 "], LIMIT).await;
+    daemon.log().wait(mark, &["connection 1 ", "attempt 1 at"], LIMIT).await;
+    prosody.thaw();
+    fleet.all_online(&prosody).await;
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    for id in fleet.ids() {
+        accepted(&mut acs, id).await;
+    }
+    assert_eq!(daemon.log().since(mark, &["connection 2 ", "attempt failed"]), Vec::<String>::new());
+    is_logged_once(&daemon, 0, "connection 1");
+}
+
+/// Somebody crashes while the CWMP client is told: nobody can say that it was, and the next request is as any other. An
+/// answer comes from whoever is left to give one.
+async fn crashes_while_the_cwmp_client_is_told(who: &str, place: &str, answers: bool, told: Option<i32>) {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let mut fleet = Fleet::new(1, &[1], &prosody);
+    fleet.general = fleet.general.option("notify_timeout_ms", 10_000);
+    let (daemon, before) = fleet.start(&prosody).await;
+    daemon.ubus().hold();
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    let meanwhile = async {
+        daemon.ubus().wait_calls(1, LIMIT).await;
+        daemon.crash(&format!("{who} {place}")).await;
+        daemon.log().wait(0, &["child crashed", &format!("child={} ", child(who))], LIMIT).await;
+        daemon.ubus().release();
+        wait_back(&prosody, 1, &before[&1]).await;
+        daemon.wait_for_value(1, "status", "Enabled").await;
+    };
+    if answers {
+        let (answer, ()) = tokio::join!(request(&mut acs, 1), meanwhile);
+        assert!(matches!(&answer, Answer::Error { condition, .. } if condition == "service-unavailable"), "{answer:?}");
+    } else {
+        tokio::select! {
+            answer = request(&mut acs, 1) => panic!("who answered? {answer:?}"),
+            () = meanwhile => {}
+        }
+    }
+    accepted(&mut acs, 1).await;
+    let calls = until("the end of the first call", LIMIT, || {
+        Some(daemon.ubus().calls()).filter(|calls| calls[0].status == told && calls.len() == 2)
+    });
+    calls.await;
+    is_logged_once(&daemon, 0, who);
+}
+
+#[tokio::test]
+async fn the_notifier_crashes_while_the_cwmp_client_is_told() {
+    // The program is ended with it.
+    crashes_while_the_cwmp_client_is_told("notifier", "work", true, None).await;
+}
+
+#[tokio::test]
+async fn the_router_crashes_while_the_cwmp_client_is_told() {
+    for place in ["work", "handler"] {
+        crashes_while_the_cwmp_client_is_told("router", place, true, Some(0)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_connection_crashes_while_the_cwmp_client_is_told() {
+    for who in ["connection 1", "connections"] {
+        crashes_while_the_cwmp_client_is_told(who, "handler", false, Some(0)).await;
+    }
+}
+
+/// Each connection crashes more than once; a crash of one is none of the others' budget.
+#[tokio::test]
+async fn all_connections_crash_several_times() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let (daemon, mut sessions) = Fleet::new(4, &[1, 2, 3, 4], &prosody).start(&prosody).await;
+    for _ in 0..3 {
+        for id in 1..=4 {
+            crash(&daemon, &format!("connection {id}")).await;
+        }
+        for (id, session) in &mut sessions {
+            *session = wait_back(&prosody, *id, session).await;
+        }
+    }
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    for id in 1..=4 {
+        accepted(&mut acs, id).await;
+    }
+}
+
+/// Whoever is started after it is restarted with it (`rest_for_one`); the streams are closed cleanly and come back.
+async fn takes_the_rest_with_it(who: &str, restarted: &[&str]) {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let (mut daemon, before) = Fleet::new(2, &[1, 2], &prosody).start(&prosody).await;
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    accepted(&mut acs, 1).await;
+    let (pid, mark) = (daemon.pid(), crash(&daemon, who).await);
+    for (id, before) in &before {
+        wait_back(&prosody, *id, before).await;
+        let ends: Vec<_> = prosody.events().into_iter().filter(|event| event.jid == jid(*id)).collect();
+        let clean = crate::harness::Kind::Unbind(End::ByClient);
+        assert!(ends.iter().any(|event| event.port == before.port && event.kind == clean), "{ends:?}");
+        accepted(&mut acs, *id).await;
+    }
+    assert!(daemon.running());
+    assert_eq!(daemon.pid(), pid);
+    assert_eq!(daemon.statuses().await.len(), 2);
+    assert_eq!(started_by_root(&daemon, mark), restarted);
+    is_logged_once(&daemon, mark, who);
+    assert_eq!(daemon.ubus().calls().len(), 3);
+}
+
+#[tokio::test]
+async fn the_notifier_takes_the_rest_with_it() {
+    takes_the_rest_with_it("notifier", &["notifier", "router", "connections", "config", "control"]).await;
+}
+
+#[tokio::test]
+async fn the_router_takes_the_rest_with_it() {
+    takes_the_rest_with_it("router", &["router", "connections", "config", "control"]).await;
+}
+
+#[tokio::test]
+async fn the_config_actor_touches_no_stream_and_takes_later_edits_up() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let mut fleet = Fleet::new(3, &[1, 2, 3], &prosody);
+    let (daemon, before) = fleet.start(&prosody).await;
+    let mut acs = prosody.requester("acs@a.test/r").await;
+    let (pid, mark) = (daemon.pid(), daemon.log().mark());
+    // The watch of the files.
+    daemon.crash("config work").await;
+    daemon.log().wait(mark, &["child crashed", "child=config "], LIMIT).await;
+    assert_eq!(daemon.statuses().await.len(), 3);
+    assert_eq!(started_by_root(&daemon, mark), ["config", "control"]);
+    is_logged_once(&daemon, mark, "config");
+    for id in fleet.ids() {
+        accepted(&mut acs, id).await;
+    }
+    untouched(&prosody, &before, &[1, 2, 3]);
+
+    fleet.change(3, "enable", "0");
+    daemon.xmpp().commit(&fleet.text());
+    assert_eq!(prosody.wait_gone(&jid(3), LIMIT).await, Some(End::ByClient));
+    let mark = daemon.log().mark();
+    daemon.cwmp().commit(&uci::text([&Section::cpe("cpe-user", "another")]));
+    daemon.log().wait(mark, &["credentials taken over"], LIMIT).await;
+    refused(&mut acs, 1, "not-authorized").await;
+    untouched(&prosody, &before, &[1, 2]);
+    assert_eq!(daemon.pid(), pid);
+}
+
+/// What is edited while nobody watches is not missed, and an edit that can't be read does no harm then either.
+#[tokio::test]
+async fn an_edit_while_the_config_actor_is_away() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let mut fleet = Fleet::new(2, &[1, 2], &prosody);
+    let (daemon, before) = fleet.start(&prosody).await;
+    daemon.xmpp().write_in_place("config xmpp 'xmpp\n");
+    crash(&daemon, "config").await;
+    assert_eq!(daemon.statuses().await.len(), 2);
+    daemon.wait_for_log(&["ERROR", "what runs goes on unchanged"], LIMIT).await;
+    untouched(&prosody, &before, &[1, 2]);
+
+    fleet.change(2, "enable", "0");
+    daemon.xmpp().commit(&fleet.text());
+    crash(&daemon, "config").await;
+    assert_eq!(prosody.wait_gone(&jid(2), LIMIT).await, Some(End::ByClient));
+    untouched(&prosody, &before, &[1]);
+}

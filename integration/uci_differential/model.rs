@@ -1,0 +1,68 @@
+//! What commands mean to libuci, in the simplest way that is right.
+
+use xmppd::config::uci::{Entry, Item, Package, Section, Value};
+
+use super::writer::Piece;
+
+/// A command of a UCI file.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// `package NAME`: without meaning in a file that is one package anyway.
+    Package(String),
+    /// `config KIND [NAME]`
+    Config { kind: String, name: Option<String> },
+    /// `option NAME VALUE`, or `list NAME VALUE`.
+    Set { list: bool, name: String, value: Vec<u8> },
+}
+
+/// The sections, or the line and the words of the first error. The pieces say in which lines the commands are.
+pub fn run(commands: &[Command], pieces: &[Piece]) -> Result<Package, (usize, &'static str)> {
+    let mut package = Package::default();
+    let mut open = None;
+    for (at, command) in commands.iter().enumerate() {
+        let piece = pieces.iter().find(|piece| piece.command == Some(at)).expect("each command is written");
+        let (line, last_line) = (piece.line, piece.last_line);
+        match command {
+            Command::Package(_) => {}
+            Command::Config { kind, name } => {
+                let known = package.sections.iter().position(|section| name.is_some() && section.name == *name);
+                if known.is_some_and(|known| package.sections[known].kind != *kind) {
+                    return Err((last_line, "section of different type overwrites prior section with same name"));
+                }
+                open = Some(known.unwrap_or(package.sections.len()));
+                if known.is_none() {
+                    let (kind, name) = (kind.clone(), name.clone());
+                    package.sections.push(Section { kind, name, line, options: Vec::new() });
+                }
+            }
+            Command::Set { list, name, value } => {
+                let section = open.ok_or((last_line, "option/list command found before the first section"))?;
+                let item = Item { line, bytes: value.clone() };
+                set(&mut package.sections[section].options, *list, name, item);
+            }
+        }
+    }
+    Ok(package)
+}
+
+fn set(options: &mut Vec<Entry>, list: bool, name: &str, item: Item) {
+    let at = options.iter().position(|entry| entry.name == name);
+    let before = at.map(|at| options[at].value.clone());
+    let value = match (list, before) {
+        // An empty option is none, and one that is the same is not set anew.
+        (false, _) if item.bytes.is_empty() => return,
+        (false, Some(Value::Text(old))) if old.bytes == item.bytes => return,
+        (false, _) => Value::Text(item),
+        // A list goes on where it is; an option that becomes one moves to the end.
+        (true, Some(Value::List(_))) => {
+            if let Some(Value::List(items)) = at.map(|at| &mut options[at].value) {
+                items.push(item);
+            }
+            return;
+        }
+        (true, Some(Value::Text(first))) => Value::List(vec![first, item]),
+        (true, None) => Value::List(vec![item]),
+    };
+    options.retain(|entry| entry.name != name);
+    options.push(Entry { name: name.to_owned(), value });
+}
