@@ -7,12 +7,13 @@ MANDIR ?= /usr/share/man
 OUT := $(or $(CARGO_TARGET_DIR),target)
 LOCKED := --locked
 
-.PHONY: help demo test check fmt clippy doc deny samples fuzz build install deps clean
+.PHONY: help demo test soak check fmt clippy doc deny samples fuzz build install deps clean
 
 help:
 	@echo 'make demo              see it work: a server, xmppd, connection requests, edits of its file'
 	@echo 'make test              run all tests, on real servers'
-	@echo 'make check             everything that CI runs: format, lints, documentation, dependencies, tests, sample files'
+	@echo 'make soak TIME=60      everything that can happen, at random, for so many seconds: does xmppd leak?'
+	@echo 'make check             everything that CI runs: format, lints, documentation, dependencies, tests, samples, soak'
 	@echo 'make fuzz TARGET=      run one fuzz target (fuzz/README.md) for TIME seconds, 1200 if not given'
 	@echo 'make build             build the xmppd to install'
 	@echo 'make install DESTDIR=  install it (below DESTDIR); /etc/config/xmpp is kept if there is one'
@@ -27,7 +28,11 @@ demo: deps
 test: deps
 	$(CARGO) test $(LOCKED) --all-features
 
-check: fmt clippy doc deny test samples
+# After the tests, never beside them: what else runs takes its time away. cycles and requests: see the script.
+soak: deps
+	@CARGO='$(CARGO)' integration/soak.sh $(or $(TIME),60)
+
+check: fmt clippy doc deny test samples soak
 
 fmt:
 	$(CARGO) fmt --all -- --check

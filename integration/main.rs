@@ -31,6 +31,7 @@ mod reload;
 mod requests;
 mod resumption;
 mod smoke;
+mod soak;
 mod stopping;
 mod storms;
 mod strangers;

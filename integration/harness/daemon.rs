@@ -20,6 +20,7 @@ pub struct Setup {
     directory: TempDir,
     environment: Vec<(OsString, OsString)>,
     arguments: Vec<OsString>,
+    program: PathBuf,
     /// The words before the program's name.
     through: Vec<OsString>,
     traced: bool,
@@ -54,6 +55,7 @@ impl Setup {
             directory,
             environment: Vec::new(),
             arguments: Vec::new(),
+            program: env!("CARGO_BIN_EXE_xmppd").into(),
             through: Vec::new(),
             traced: false,
         }
@@ -70,6 +72,13 @@ impl Setup {
     #[must_use]
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// With this program in place of the xmppd that was built for the tests.
+    #[must_use]
+    pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
+        self.program = path.into();
         self
     }
 
@@ -117,7 +126,7 @@ impl Setup {
         let (log, end) = Log::create(self.directory.path().join(format!("log-{:08x}", rand::random::<u32>())));
         let mut words = if self.traced { self.trace().words() } else { Vec::new() };
         words.extend(self.through.iter().cloned());
-        words.push(env!("CARGO_BIN_EXE_xmppd").into());
+        words.push(self.program.clone().into());
         let mut command = process::command(&words[0]);
         command
             .args(&words[1..])

@@ -4,6 +4,7 @@ mod as_server;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub struct Options {
     pub validity: Validity,
     /// Domains of external components (XEP-0114), which connect with [`PASSWORD`].
     pub components: &'static [&'static str],
+    /// The level of the server's own log.
+    pub log: &'static str,
     /// Further lines of Lua for the global section.
     pub lua: String,
 }
@@ -47,6 +50,7 @@ impl Default for Options {
             tls12_only: false,
             validity: Validity::Now,
             components: &[],
+            log: "debug",
             lua: String::new(),
         }
     }
@@ -235,6 +239,16 @@ impl Prosody {
         sessions::parse(&std::fs::read_to_string(self.file("sessions.log")).unwrap_or_default())
     }
 
+    /// What the server saw happen since the last time, for those who ask often and for long; `read` is how far that was.
+    pub fn events_since(&self, read: &mut usize) -> Vec<Event> {
+        let mut file = std::fs::File::open(self.file("sessions.log")).unwrap();
+        file.seek(SeekFrom::Start(*read as u64)).unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        *read += text.rfind('\n').map_or(0, |end| end + 1);
+        sessions::parse(&text)
+    }
+
     /// Who is there, by full JID.
     pub fn sessions(&self) -> BTreeMap<String, Session> {
         sessions::present(&self.events())
@@ -258,7 +272,7 @@ impl Prosody {
         .await
     }
 
-    /// The server's own log, at level debug.
+    /// The server's own log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.file("prosody.log")).unwrap_or_default()
     }
@@ -311,7 +325,7 @@ pidfile = "{dir}/prosody.pid"
 data_path = "{dir}/data"
 plugin_paths = {{ "{own}" }}
 certificates = "{dir}"
-log = {{ debug = "{dir}/prosody.log" }}
+log = {{ {log} = "{dir}/prosody.log" }}
 sessions_view_file = "{dir}/sessions.log"
 interfaces = {{ "127.0.0.1", "::1" }}
 c2s_ports = {{ {port} }}
@@ -329,6 +343,7 @@ authentication = "internal_plain"
         direct_tls_port = ports.direct_tls,
         component_port = ports.component,
         require_tls = options.require_tls,
+        log = options.log,
         more = options.lua,
     );
     for host in hosts {
