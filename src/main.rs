@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use actix_rt::System;
 use clap::Parser;
 use futures_util::FutureExt;
 use rustix::process::{Resource, Rlimit, setrlimit};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use xmppd::actors::config::{ReconnectAll, Reload};
@@ -29,7 +31,14 @@ fn run(startup: Startup) -> ExitCode {
     log_panics();
     write_no_core();
     let house = House::new(startup, level);
-    let system = actix_rt::System::new();
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(KEY_THREADS).build();
+    let system = match runtime {
+        Ok(runtime) => System::with_tokio_rt(move || runtime),
+        Err(error) => {
+            tracing::error!("xmppd cannot start: {error}");
+            return ExitCode::from(cli::FAILED);
+        }
+    };
     let code = match system.block_on(live(house)) {
         Ok(ExitReason::Shutdown | ExitReason::Normal) => {
             tracing::info!("stopped");
@@ -48,6 +57,10 @@ fn run(startup: Startup) -> ExitCode {
     drop(system);
     ExitCode::from(code)
 }
+
+/// So many logins at a time have their keys derived, each on a thread; the others wait for their turn. A hundred connections
+/// that come back at once are not to be a hundred threads.
+const KEY_THREADS: usize = 4;
 
 /// A core would hold the passwords. Of one byte there is none; and unlike a limit of 0 this one holds as well where cores
 /// are piped to a program (core(5)).
