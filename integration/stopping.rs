@@ -161,7 +161,10 @@ async fn sigterm_while_the_cwmp_client_is_told() {
     };
     let (answer, ()) = tokio::join!(request(&mut acs, 1), stop);
     // Nobody can say that the CWMP client was told.
-    assert!(!matches!(answer, xmppd::connreq::Answer::Result { .. }), "{answer:?}");
+    let unavailable =
+        matches!(&answer, xmppd::connreq::Answer::Error { condition, .. } if condition == "service-unavailable");
+    assert!(unavailable, "{answer:?}");
+    daemon.wait_for_log(&["NOTICE", "acs@a.test/r", "the stream is closed"], LIMIT).await;
     closed_cleanly(&prosody, &sessions).await;
     let calls = daemon.ubus().calls();
     assert_eq!((calls.len(), calls[0].status), (1, None), "the call did not come to its end");
