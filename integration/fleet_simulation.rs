@@ -1,5 +1,5 @@
 //! No second sees more than a small share of a fleet's logins: the simulation of `examples/fleet.rs`, held to a number.
-#![allow(clippy::missing_docs_in_private_items)]
+#![allow(clippy::missing_docs_in_private_items, reason = "a test needs no documentation")]
 
 #[allow(dead_code, reason = "the example prints what the test counts")]
 #[path = "../examples/fleet.rs"]
@@ -11,7 +11,7 @@ use fleet::{FLEET, busiest, schedule, simulate};
 const LARGEST_SHARE: f64 = 0.02;
 
 fn share(seconds: &[u64]) -> f64 {
-    #[allow(clippy::cast_precision_loss)]
+    #[allow(clippy::cast_precision_loss, reason = "a thousand at most")]
     let share = busiest(seconds) as f64 / FLEET as f64;
     share
 }

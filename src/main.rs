@@ -59,7 +59,8 @@ fn run(startup: Startup) -> ExitCode {
 }
 
 /// So many logins at a time have their keys derived, each on a thread; the others wait for their turn. A hundred connections
-/// that come back at once are not to be a hundred threads.
+/// that come back at once are not to be a hundred threads. Nothing else may need one of them: a server that asks for many
+/// iterations keeps them for long.
 const KEY_THREADS: usize = 4;
 
 /// A core would hold the passwords. Of one byte there is none; and unlike a limit of 0 this one holds as well where cores

@@ -3,7 +3,7 @@
 use super::{add_connection, remove_connection};
 use crate::harness::fleet::jid;
 use crate::harness::scene::Settings;
-use crate::harness::stanzas::{assert_result, good_request};
+use crate::harness::stanzas::{assert_result, assert_unavailable, good_request, id};
 use crate::harness::{CPE1, CPE2, How, LIMIT, Scene};
 
 /// How the file ends.
@@ -140,7 +140,7 @@ async fn edited_while_the_cwmp_client_is_told() {
         scene.daemon.log().wait(mark, &[&file, "update connection 1"], LIMIT).await;
     }
     scene.daemon.ubus().release();
-    assert_result(&scene.acs.expect(&crate::harness::stanzas::id(&request)).await);
+    assert_result(&scene.acs.expect(&id(&request)).await);
     assert_eq!(scene.daemon.ubus().calls().len(), 1);
     scene.wait_file_runs().await;
     scene.assert_both_same().await;
@@ -148,7 +148,7 @@ async fn edited_while_the_cwmp_client_is_told() {
     scene.assert_never_cut(CPE2);
 }
 
-/// The connection that the request came through starts anew meanwhile: nobody hears of that request any more, and all
+/// The connection that the request came through starts anew meanwhile: that request gets its one answer before, and all
 /// that comes later is as it should be.
 #[tokio::test]
 async fn started_anew_while_the_cwmp_client_is_told() {
@@ -158,11 +158,16 @@ async fn started_anew_while_the_cwmp_client_is_told() {
     })
     .await;
     scene.daemon.ubus().hold();
-    scene.acs.send(&good_request(CPE2)).await;
+    let request = good_request(CPE2);
+    scene.acs.send(&request).await;
     scene.daemon.ubus().wait_calls(1, LIMIT).await;
     scene.edit(|settings| settings.set_connection(2, "resource", "new"));
+    assert_unavailable(&scene.acs.expect(&id(&request)).await);
+    scene.daemon.wait_for_log(&["NOTICE", "acs@a.test/r", "the stream is closed"], LIMIT).await;
     scene.wait_restart(CPE2, "cpe2@a.test/new").await;
     scene.daemon.ubus().release();
+    scene.daemon.wait_for_value(2, "accepted", "1").await;
+    assert_eq!(scene.uninvited(CPE1).await, [""; 0], "a second answer");
     scene.wait_file_runs().await;
     scene.assert_same(CPE1).await;
     scene.assert_never_cut(CPE1);

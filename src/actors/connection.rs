@@ -317,6 +317,9 @@ impl Handler<Stop> for Connection {
         if super::hooks::is_deaf(self, &format!("connection {}", self.id()), ctx) {
             return;
         }
+        if matches!(self.state, State::Online(_)) {
+            self.answer_the_undecided();
+        }
         if let State::Online(online) = &self.state
             && online.send(Out::Close)
         {

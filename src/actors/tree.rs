@@ -77,7 +77,7 @@ fn notifier(house: &House) -> Running {
 // Children are started in order, so that the address of an earlier one is always there; where it is not, the panic is an
 // exit like any other, and the supervisor deals with it.
 
-#[allow(clippy::expect_used)]
+#[allow(clippy::expect_used, reason = "its panic is an exit like any other")]
 fn router(house: &House) -> Running {
     let notifier = house.rooms().notifier.clone().expect("the notifier is started before the router");
     let (address, running) =
@@ -86,7 +86,7 @@ fn router(house: &House) -> Running {
     running
 }
 
-#[allow(clippy::expect_used)]
+#[allow(clippy::expect_used, reason = "its panic is an exit like any other")]
 fn connections(house: &House) -> Running {
     #[cfg(feature = "test-hooks")]
     super::hooks::started("connections");
@@ -142,7 +142,7 @@ pub fn connection(house: House, id: ConnectionId) -> Child<ConnectionId> {
         shutdown: Shutdown::Within(STREAM_CLOSE),
         budget: Some(Intensity { exits: CONNECTION_EXITS, period: PERIOD }),
     };
-    #[allow(clippy::expect_used)]
+    #[allow(clippy::expect_used, reason = "its panic is an exit like any other")]
     let start = move |_| {
         let mut rooms = house.rooms();
         let running = &rooms.running;

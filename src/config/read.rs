@@ -16,7 +16,7 @@ pub const MAX_SIZE: u64 = 4 << 20;
 pub const SETTLED: Duration = Duration::from_millis(50);
 
 /// So often in a row a file is put off that is [changed](Contents::is_settling) again and again, 10 s in all: someone who
-/// writes without end cannot keep a change back. Not sooner: in between, each edit in place has the file empty for a moment.
+/// edits it without end cannot keep a change back. Not sooner: in between, each edit in place has the file empty for a moment.
 const MOST_CHANGED: u32 = 200;
 
 /// So often in a row an empty file is put off, 5 s in all: on a busy disk a file system may cut a file some time before it
@@ -59,20 +59,31 @@ impl Patience {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// There is no such file, or not all of its directories.
-    #[error("{}: there is no such file", .0.display())]
+    #[error("{}: {}", .0.display(), self.reason())]
     Missing(PathBuf),
     /// It is a directory, a FIFO, a device.
-    #[error("{}: {what}, not a file", .0.display(), what = .1)]
+    #[error("{}: {}", .0.display(), self.reason())]
     NotAFile(PathBuf, &'static str),
     /// It has more than [`MAX_SIZE`] bytes.
-    #[error("{}: larger than {MAX_SIZE} bytes", .0.display())]
+    #[error("{}: {}", .0.display(), self.reason())]
     TooLarge(PathBuf),
     /// Anything else.
-    #[error("{}: {error}", .0.display(), error = .1)]
+    #[error("{}: {}", .0.display(), self.reason())]
     Io(PathBuf, std::io::Error),
 }
 
 impl ReadError {
+    /// What is wrong, without the file's name.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Missing(_) => "there is no such file".to_owned(),
+            Self::NotAFile(_, what) => format!("{what}, not a file"),
+            Self::TooLarge(_) => format!("larger than {MAX_SIZE} bytes"),
+            Self::Io(_, error) => error.to_string(),
+        }
+    }
+
     /// Whether it passes without anybody touching the file: the process or the system is out of descriptors or memory.
     #[must_use]
     pub fn passes(&self) -> bool {

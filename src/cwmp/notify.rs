@@ -64,7 +64,8 @@ pub enum NotifyError {
     NoNotifier,
 }
 
-/// Tells the CWMP client, within `limit`. The program's process group is ended when this returns or is dropped.
+/// Tells the CWMP client, within `limit`. At its limit, or when this is dropped, the program's process group is ended; what
+/// a program leaves behind that ends by itself is nobody's business here.
 ///
 /// # Errors
 /// [`NotifyError`].
@@ -112,7 +113,7 @@ fn in_words(status: ExitStatus) -> String {
     }
 }
 
-/// A child with its process group, which is ended when this is dropped.
+/// A child with its process group, which is ended when this is dropped before the child has ended.
 struct Group {
     child: Child,
     leader: Option<Pid>,

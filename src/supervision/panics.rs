@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind},
 };
 
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::spec::ExitReason;
 
@@ -83,20 +83,34 @@ fn message(payload: &(dyn Any + Send)) -> String {
 }
 
 /// Does work that would hold up the thread in another one. Its panic goes on in whoever waits for it, so that their
-/// supervisor sees it.
+/// supervisor sees it. Work that nobody waits for any more is not begun: there are few such threads, and it would take the
+/// place of others'.
 ///
 /// # Errors
 /// [`JoinError`] if the work was given up before it began, because the process ends.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
-    match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+    let mut awaited = Awaited(tokio::task::spawn_blocking(work));
+    match (&mut awaited.0).await.map_err(JoinError::try_into_panic) {
         Ok(done) => Ok(done),
         Err(Ok(payload)) => resume_unwind(payload),
         Err(Err(given_up)) => Err(given_up),
     }
 }
 
+/// Work that is given up with this, if it has not begun.
+struct Awaited<T>(JoinHandle<T>);
+
+impl<T> Drop for Awaited<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     fn reason(message: &str) -> ExitReason {
@@ -146,5 +160,26 @@ mod tests {
         let waits = tokio::spawn(blocking(|| -> () { resume_unwind(Box::new("elsewhere")) }));
         let payload = waits.await.unwrap_err().into_panic();
         assert_eq!(panicked(payload.as_ref(), None), reason("elsewhere"));
+    }
+
+    #[test]
+    fn work_that_nobody_waits_for_any_more_is_not_begun() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let (release, held) = std::sync::mpsc::channel::<()>();
+            let first = tokio::spawn(blocking(move || held.recv()));
+            tokio::task::yield_now().await;
+            let begun = Arc::new(AtomicBool::new(false));
+            let begins = Arc::clone(&begun);
+            let second = tokio::spawn(blocking(move || begins.store(true, Ordering::SeqCst)));
+            tokio::task::yield_now().await;
+            second.abort();
+            assert!(second.await.unwrap_err().is_cancelled());
+            drop(release);
+            assert!(first.await.unwrap().unwrap().is_err());
+            // Its turn would have been before this one's.
+            blocking(|| ()).await.unwrap();
+            assert!(!begun.load(Ordering::SeqCst));
+        });
     }
 }

@@ -13,6 +13,7 @@ use hickory_resolver::proto::rr::RData;
 use hickory_resolver::system_conf::parse_resolv_conf;
 
 use super::servers::{Address, Security, Target, alternate, order};
+use crate::config::read;
 
 /// How long the addresses of one host may take. All are looked up side by side, so that one whose name servers are silent
 /// does not use up the time of the others.
@@ -75,7 +76,7 @@ pub async fn resolve(query: Query, resolv_conf: &Path) -> Result<Vec<Address>, R
     };
     let targets = order(targets, &mut rand::rng());
     // Addresses need no resolver; where a name does and there is none, its lookup says so.
-    let no_resolver = names.resolver().await.err();
+    let no_resolver = names.resolver().err();
     let lookups = targets.iter().map(|target| addresses(&target.host, names.resolver.as_ref()));
     let found = join_all(lookups).await;
     let mut list = Vec::new();
@@ -101,11 +102,12 @@ struct Names<'a> {
 
 impl Names<'_> {
     /// The resolver, made when the first name needs it: addresses need none.
-    async fn resolver(&mut self) -> Result<&TokioResolver, ResolveError> {
+    fn resolver(&mut self) -> Result<&TokioResolver, ResolveError> {
         if self.resolver.is_none() {
             let unusable =
                 |reason: String| ResolveError::NoResolver { path: self.resolv_conf.display().to_string(), reason };
-            let text = tokio::fs::read(self.resolv_conf).await.map_err(|error| unusable(error.to_string()))?;
+            // Here and not on another thread: those may all be deriving keys.
+            let text = read(self.resolv_conf).map_err(|error| unusable(error.reason()))?.text;
             let (config, mut options) = parse_resolv_conf(text).map_err(|error| unusable(error.to_string()))?;
             options.use_hosts_file = ResolveHosts::Always;
             let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
@@ -123,7 +125,7 @@ impl Names<'_> {
         if bare.parse::<IpAddr>().is_ok() {
             return Ok(vec![Target::domain(bare)]);
         }
-        let resolver = self.resolver().await?;
+        let resolver = self.resolver()?;
         let starttls = service(resolver, "_xmpp-client._tcp", domain, Security::StartTls);
         let direct = async {
             if use_tls { service(resolver, "_xmpps-client._tcp", domain, Security::DirectTls).await } else { Ok(None) }
@@ -194,4 +196,26 @@ async fn service(
 
 fn failed(name: &str, error: &NetError) -> ResolveError {
     ResolveError::Failed { name: name.to_owned(), reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that has the keys of its logins derived for long must not keep others' servers from being found.
+    #[test]
+    fn no_other_thread_is_needed() {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        runtime.spawn_blocking(move || held.recv());
+        let query = Query::Srv { domain: "a.test".to_owned(), use_tls: true };
+        let found = runtime.block_on(async {
+            let work = resolve(query, Path::new("/nonexistent/resolv.conf"));
+            tokio::time::timeout(Duration::from_secs(20), work).await
+        });
+        drop(release);
+        let error = found.expect("it waits for a thread").unwrap_err();
+        assert_eq!(error.to_string(), "no resolver in /nonexistent/resolv.conf: there is no such file");
+    }
 }

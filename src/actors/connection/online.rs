@@ -1,6 +1,7 @@
 //! The connection while its stream is up: answering stanzas, and the keepalive.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use actix::{ActorFutureExt, AsyncContext, Context, SpawnHandle, WrapFuture};
@@ -83,10 +84,12 @@ pub(super) struct Identity {
     pub(super) management: SharedManagement,
     /// Tells this one from those before and after.
     serial: u64,
-    /// Requests whose outcome is awaited.
-    pending: usize,
+    /// Requests whose outcome is awaited, by number.
+    pending: BTreeMap<u64, Rc<ReplyTo>>,
     /// What it takes to keep them.
     pending_bytes: usize,
+    /// How many requests there were.
+    requests: u64,
 }
 
 impl Identity {
@@ -96,7 +99,26 @@ impl Identity {
         if managed {
             management.borrow_mut().enable();
         }
-        Self { jid, management, serial, pending: 0, pending_bytes: 0 }
+        Self { jid, management, serial, pending: BTreeMap::new(), pending_bytes: 0, requests: 0 }
+    }
+
+    /// Keeps where the answer goes to until it is there, and gives the request's number; none if there are too many.
+    fn keep(&mut self, reply_to: &Rc<ReplyTo>) -> Option<u64> {
+        let bytes = self.pending_bytes + reply_to.weight();
+        if self.pending.len() >= MAX_PENDING || bytes > MAX_PENDING_BYTES {
+            return None;
+        }
+        self.pending_bytes = bytes;
+        self.requests += 1;
+        self.pending.insert(self.requests, Rc::clone(reply_to));
+        Some(self.requests)
+    }
+
+    /// Whether this request is still to be answered; from now on it is not.
+    fn settle(&mut self, number: u64) -> bool {
+        let settled = self.pending.remove(&number);
+        self.pending_bytes -= settled.as_ref().map_or(0, |reply_to| reply_to.weight());
+        settled.is_some()
     }
 
     /// Whether the server could resume the stream.
@@ -114,6 +136,10 @@ impl Connection {
     /// Sends a stanza; in an outage it waits for the stream to be resumed.
     fn transmit(&self, stanza: Stanza) {
         let Some(identity) = &self.identity else { return };
+        // Nothing follows `</stream:stream>`.
+        if matches!(self.state, State::Closing) {
+            return;
+        }
         let error = stanza.is_error();
         let ask = identity.management.borrow_mut().sent(stanza.clone());
         if let State::Online(online) = &self.state {
@@ -205,15 +231,13 @@ impl Connection {
     ) {
         let (id, alias) = (self.id(), self.settings.alias.clone());
         let Some(identity) = &mut self.identity else { return };
-        let bytes = reply_to.weight();
-        if identity.pending >= MAX_PENDING || identity.pending_bytes + bytes > MAX_PENDING_BYTES {
+        let reply_to = Rc::new(reply_to);
+        let Some(number) = identity.keep(&reply_to) else {
             let from = reply_to.from.as_deref().unwrap_or("its own server");
             notice!("connection {id} ({alias}): connection request from {from} refused: too many at once");
             self.around.board.update(id, |report| report.stats.count(Refusal::Limit));
             return self.answer(reply_to.service_unavailable());
-        }
-        identity.pending += 1;
-        identity.pending_bytes += bytes;
+        };
         let serial = identity.serial;
         let account = identity.jid.to_bare();
         let request = Request { connection: id, account, from: reply_to.from.clone(), credentials };
@@ -226,9 +250,8 @@ impl Connection {
                 connection.around.board.update(id, |report| report.stats.notify_failed += 1);
             }
             // The answer belongs to the bound resource that got the request.
-            if let Some(identity) = connection.identity.as_mut().filter(|identity| identity.serial == serial) {
-                identity.pending -= 1;
-                identity.pending_bytes -= bytes;
+            let identity = connection.identity.as_mut().filter(|identity| identity.serial == serial);
+            if identity.is_some_and(|identity| identity.settle(number)) {
                 connection.answer(match outcome {
                     Ok(Outcome::Accepted) => reply_to.result(),
                     Ok(Outcome::Refused(Refusal::Malformed)) => reply_to.bad_request(),
@@ -237,6 +260,18 @@ impl Connection {
                 });
             }
         }));
+    }
+
+    /// Answers the requests whose outcome cannot be awaited any more, because the stream is about to be closed: each gets
+    /// its one answer (RFC 6120 8.2.3). How they go on is counted all the same.
+    pub(super) fn answer_the_undecided(&mut self) {
+        let Some(identity) = &mut self.identity else { return };
+        identity.pending_bytes = 0;
+        for reply_to in std::mem::take(&mut identity.pending).into_values() {
+            let from = reply_to.from.as_deref().unwrap_or("its own server");
+            notice!("{}: connection request from {from} not decided yet: the stream is closed", self.name());
+            self.answer(reply_to.service_unavailable());
+        }
     }
 
     fn disco_info(&mut self, node: bool, reply_to: ReplyTo, ctx: &mut Context<Self>) {

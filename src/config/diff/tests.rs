@@ -63,7 +63,7 @@ fn edited(from: &str, to: &str) -> (Changes, String) {
 }
 
 #[test]
-#[allow(clippy::too_many_lines)] // It is one table.
+#[allow(clippy::too_many_lines, reason = "it is one table")]
 fn the_reload_table() {
     let wan = "option domain 'a.test'";
     let with = |option: &str| format!("{wan}\n\toption {option}");

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// So long nothing may happen before what happened is reported.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// It is reported after so long even if it goes on: someone who writes without end cannot keep a change back.
+/// It is reported after so long even if it goes on: someone who edits the file without end cannot keep a change back.
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// A file that is open for writing is waited for, for so long after the last write: half a file must not be taken for the
