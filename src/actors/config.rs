@@ -165,18 +165,16 @@ impl Config {
                 }
                 self.files[CWMP].said = None;
             }
-            Ok(None) | Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file),
+            Ok(None) => self.no_credentials(&file, "no userid and passwd in a section 'cpe'"),
+            Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file, "there is no such file"),
             Err(refusal) => self.refuse(CWMP, &refusal, "the credentials stay as they were"),
         }
         self.tell_router();
     }
 
-    fn no_credentials(&mut self, file: &Path) {
+    fn no_credentials(&mut self, file: &Path, why: &str) {
         self.house.rooms().credentials = None;
-        let line = format!(
-            "{}: no userid and passwd in a section 'cpe': no connection request can be authorized",
-            file.display()
-        );
+        let line = format!("{}: {why}: no connection request can be authorized", file.display());
         if self.files[CWMP].said.as_ref() != Some(&line) {
             tracing::warn!("{line}");
             self.files[CWMP].said = Some(line);
