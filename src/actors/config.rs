@@ -138,7 +138,7 @@ impl Config {
         let file = self.file(XMPP);
         match contents.map_err(Refusal::from).and_then(|contents| Ok(load(&file, &contents.text)?)) {
             Ok(loaded) => {
-                self.files[XMPP].said = None;
+                self.good_again(XMPP);
                 for problem in &loaded.problems {
                     match problem.severity {
                         Severity::Error => tracing::error!("{problem}; this section is refused"),
@@ -160,10 +160,10 @@ impl Config {
         match found {
             Ok(Some(credentials)) => {
                 let before = self.house.rooms().credentials.replace(credentials.clone());
+                self.good_again(CWMP);
                 if before.as_ref() != Some(&credentials) {
                     tracing::info!("{}: connection request credentials taken over", file.display());
                 }
-                self.files[CWMP].said = None;
             }
             Ok(None) => self.no_credentials(&file, "no userid and passwd in a section 'cpe'"),
             Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file, "there is no such file"),
@@ -186,6 +186,13 @@ impl Config {
         if self.files[which].said.as_ref() != Some(&line) {
             tracing::error!("{line}");
             self.files[which].said = Some(line);
+        }
+    }
+
+    /// What was said of the file holds no longer: without a word, one that is as before would look as wrong as ever.
+    fn good_again(&mut self, which: usize) {
+        if self.files[which].said.take().is_some() {
+            crate::notice!("{}: good again, and taken up", self.file(which).display());
         }
     }
 
