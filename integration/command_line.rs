@@ -164,7 +164,15 @@ async fn only_an_abandoned_socket_is_replaced() {
     let (third, log) = start("a.sock");
     uses(&log, &files, "xmpp-a", "cwmp-a", "a.sock").await;
     until("an answer", LIMIT, || (status() == 0).then_some(())).await;
+    // Its socket is taken away, and the place by a fourth: the third leaves that one alone when it ends.
+    std::fs::remove_file(files.path("a.sock")).unwrap();
+    let (fourth, log) = start("a.sock");
+    uses(&log, &files, "xmpp-a", "cwmp-a", "a.sock").await;
+    until("an answer", LIMIT, || (status() == 0).then_some(())).await;
     stop(third).await;
+    assert_eq!(status(), 0, "the fourth one is still to be asked");
+    stop(fourth).await;
+    assert!(!Path::new(&files.path("a.sock")).exists());
 }
 
 /// Files with something wrong, and for each whether it is more than a warning.
