@@ -164,7 +164,15 @@ async fn only_an_abandoned_socket_is_replaced() {
     let (third, log) = start("a.sock");
     uses(&log, &files, "xmpp-a", "cwmp-a", "a.sock").await;
     until("an answer", LIMIT, || (status() == 0).then_some(())).await;
+    // Its socket is taken away, and the place by a fourth: the third leaves that one alone when it ends.
+    std::fs::remove_file(files.path("a.sock")).unwrap();
+    let (fourth, log) = start("a.sock");
+    uses(&log, &files, "xmpp-a", "cwmp-a", "a.sock").await;
+    until("an answer", LIMIT, || (status() == 0).then_some(())).await;
     stop(third).await;
+    assert_eq!(status(), 0, "the fourth one is still to be asked");
+    stop(fourth).await;
+    assert!(!Path::new(&files.path("a.sock")).exists());
 }
 
 /// Files with something wrong, and for each whether it is more than a warning.
@@ -324,6 +332,27 @@ async fn who_asks_a_stranger_is_told_so() {
     let (code, stdout, stderr) = output(&["status", "--socket", &socket.display().to_string()]);
     answering.join().unwrap();
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (1, "", "xmppd: not today\n"));
+    // Now nobody takes them in: the kernel alone.
+    let socket = directory.path().join("silent");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let (code, stdout, stderr) = output(&["status", "--socket", &socket.display().to_string()]);
+    let expected = format!("xmppd: {}: no answer within 5 s\n", socket.display());
+    assert_eq!((code, stdout.as_str(), stderr), (1, "", expected));
+}
+
+/// Whoever reads may have seen enough; a full disk is told.
+#[tokio::test]
+async fn an_output_that_is_full_is_told_and_a_closed_one_is_not() {
+    let files = Files::new();
+    let run = |stdout: Stdio| xmppd().args(["check", &files.path("xmpp-a")]).stdout(stdout).output().unwrap();
+    let full = run(std::fs::File::create("/dev/full").unwrap().into());
+    assert_eq!(full.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&full.stderr).into_owned();
+    assert!(said.starts_with("xmppd: standard output: No space left"), "{said}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let closed = run(writer.into());
+    assert_eq!((closed.status.code(), closed.stderr.as_slice()), (Some(0), &b""[..]));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -124,15 +124,20 @@ fn startup(files: &Files) -> Result<Startup, String> {
 fn check_file(file: &Path) -> Result<ExitCode, String> {
     let contents = read(file).map_err(|error| error.to_string())?;
     let report = check(file, &contents);
-    print(&report.to_string());
+    print(&report.to_string())?;
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
 /// One question to the running daemon.
 fn ask(socket: Option<PathBuf>, question: &str) -> Result<ExitCode, String> {
     let path = startup(&Files { socket, ..Files::default() })?.socket;
-    let failed =
-        |error: std::io::Error| format!("{}: {error}; is xmppd running, and does it use this socket?", path.display());
+    let failed = |error: io::Error| match error.kind() {
+        // It listens, and has been stopped, or hangs.
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            format!("{}: no answer within {} s", path.display(), ANSWER_LIMIT.as_secs())
+        }
+        _ => format!("{}: {error}; is xmppd running, and does it use this socket?", path.display()),
+    };
     let mut stream = UnixStream::connect(&path).map_err(failed)?;
     stream.set_read_timeout(Some(ANSWER_LIMIT)).map_err(failed)?;
     stream.write_all(format!("{question}\n").as_bytes()).map_err(failed)?;
@@ -141,13 +146,17 @@ fn ask(socket: Option<PathBuf>, question: &str) -> Result<ExitCode, String> {
     if let Some(error) = answer.strip_prefix("error: ") {
         return Err(error.trim().to_owned());
     }
-    print(&answer);
+    print(&answer)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whoever reads may have gone already: that is no error of ours.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+/// Whoever reads may have gone already: that is no error of ours. A full disk is.
+fn print(text: &str) -> Result<(), String> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => Ok(()),
+    }
 }
 
 fn complain(message: &str) {

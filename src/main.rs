@@ -106,7 +106,7 @@ async fn live(house: House) -> Result<ExitReason, Box<dyn std::error::Error>> {
             }
             signal = signals.next() => match signal {
                 Caught::HangUp => {
-                    tracing::info!("SIGHUP: reading the configuration, and not waiting any longer where that is possible");
+                    tracing::info!("SIGHUP: reading the configuration, and cutting the waits before retries short");
                     if let Some(config) = &house.rooms().config {
                         config.do_send(Reload);
                         config.do_send(ReconnectAll);

@@ -50,6 +50,11 @@ async fn a_deleted_file_changes_nothing_until_it_is_back() {
         wait_error(&scene.daemon, mark, &error).await;
         scene.assert_both_same().await;
         errors.push(error);
+        // As it was: nothing is done, and yet it is said.
+        let mark = scene.write(&scene.settings.text());
+        let said = format!("NOTICE {} good again", file(&scene.daemon));
+        scene.daemon.log().wait(mark, &[&said], LIMIT).await;
+        scene.assert_both_same().await;
         good_edit(&mut scene, &format!("back-{how:?}")).await;
     }
     assert_errors(&mut scene.daemon, &errors).await;

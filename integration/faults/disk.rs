@@ -56,7 +56,10 @@ async fn the_configuration_is_only_read() {
     accepted(&mut device.acs).await;
     device.edits("edited").await;
     device.daemon.cwmp().remove();
-    device.daemon.wait_for_log(&["WARNING", "no userid and passwd"], LIMIT).await;
+    device
+        .daemon
+        .wait_for_log(&["WARNING", "there is no such file: no connection request can be authorized"], LIMIT)
+        .await;
     assert!(device.daemon.stop().await.0.success());
     let directory = device.daemon.xmpp().path().parent().unwrap().display().to_string();
     let touched: Vec<String> =

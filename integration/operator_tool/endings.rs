@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
+use crate::harness::ca::Ca;
 use crate::harness::connreq::{connreq, said, start};
 use crate::harness::wire::attribute;
 use crate::harness::{End, LIMIT, Prosody};
@@ -65,6 +66,28 @@ async fn it_ends_with_3_when_nobody_listens_there() {
     let lines = said.json();
     assert_eq!(lines.len(), 1, "{said:?}");
     assert_eq!((&lines[0]["type"], &lines[0]["sent"], &lines[0]["exit"]), (&"summary".into(), &0.into(), &3.into()));
+}
+
+/// In words, and not as if nobody were there.
+#[tokio::test]
+async fn it_ends_with_3_when_the_certificate_is_not_accepted() {
+    let prosody = Prosody::start(&["a.test"]).await;
+    let other = Ca::new();
+    let mut command = crate::harness::process::command(env!("CARGO_BIN_EXE_connreq"));
+    let server = format!("localhost:{}", prosody.port());
+    command.args([
+        "--jid",
+        "acs@a.test",
+        "--server",
+        &server,
+        "--ca",
+        &other.pem().display().to_string(),
+        "cpe@a.test/wan",
+    ]);
+    let said = said(command.env("CONNREQ_PASSWORD", "x")).await;
+    assert_eq!((said.code, said.stdout.as_str()), (3, ""));
+    let expected = "connreq: cannot log in as acs@a.test: the server's certificate is not accepted: its signature";
+    assert!(said.stderr.starts_with(expected), "{said:?}");
 }
 
 #[tokio::test]

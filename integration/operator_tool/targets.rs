@@ -126,6 +126,9 @@ async fn every_wrong_line_is_told_before_anything_is_sent() {
     let prosody = Prosody::start(&["a.test"]).await;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("fleet");
+    let huge = directory.path().join("huge");
+    std::fs::File::create(&huge).unwrap().set_len((64 << 20) + 1).unwrap();
+    let huge = huge.display().to_string();
     std::fs::write(&file, "cpe1@a.test/wan\ncpe2@@a.test/wan\ncpe3@a.test\n").unwrap();
     let name = file.display().to_string();
     let wrong = said(&mut connreq(&prosody, &["--targets", &name, "cpe4@a.test/wan"])).await;
@@ -137,6 +140,8 @@ async fn every_wrong_line_is_told_before_anything_is_sent() {
     for (arguments, words) in [
         (&[][..], "nobody to ask"),
         (&["--targets", "/nonexistent/fleet"], "/nonexistent/fleet: No such file"),
+        (&["--targets", &huge], "huge: more than 67108864 bytes: expected a list of CPEs"),
+        (&["--targets", "/dev/zero"], "/dev/zero: more than 67108864 bytes: expected a list of CPEs"),
         (&["cpe@a.test"], "JID 1: 'cpe@a.test' has no resource; expected a full JID"),
         (&["--password", "x", "cpe@a.test/wan"], "--password"),
         (&["--timeout", "0", "cpe@a.test/wan"], "expected seconds, from 0.001 to 3600"),
@@ -150,6 +155,10 @@ async fn every_wrong_line_is_told_before_anything_is_sent() {
     let other = said(other.args(["--jid", "isp.example", "--ca", "/nonexistent/ca", "cpe@a.test/wan"])).await;
     assert_eq!(other.code, 4);
     assert!(other.stderr.contains("--jid isp.example: no user name"), "{other:?}");
+    let mut other = crate::harness::process::command(env!("CARGO_BIN_EXE_connreq"));
+    let other = said(other.args(["--jid", "acs@isp.example", "--ca", "/nonexistent/ca", "cpe@a.test/wan"])).await;
+    assert_eq!(other.code, 4);
+    assert!(other.stderr.starts_with("connreq: --ca: /nonexistent/ca: "), "{other:?}");
     assert!(prosody.events().iter().all(|event| !event.jid.starts_with("acs@")), "{:?}", prosody.events());
 }
 

@@ -127,7 +127,7 @@ async fn a_command_is_run_without_a_shell_and_told_for_whom() {
     let directory = tempfile::tempdir().unwrap();
     let (script, out) = (directory.path().join("tell"), directory.path().join("out"));
     let text = format!(
-        "#!/bin/sh\nprintf '%s|' \"$@\" \"$XMPPD_CONNECTION\" \"$XMPPD_ALIAS\" \"$XMPPD_FROM\" > '{0}.new'\n\
+        "#!/bin/sh\n{{ cat /proc/$$/cmdline; env; }} > '{0}.given'\nprintf '%s|' \"$@\" \"$XMPPD_CONNECTION\" \"$XMPPD_ALIAS\" \"$XMPPD_FROM\" > '{0}.new'\n\
          echo said-by-the-command\nmv '{0}.new' '{0}'\nexit \"$(cat '{0}.status')\"\n",
         out.display()
     );
@@ -145,6 +145,11 @@ async fn a_command_is_run_without_a_shell_and_told_for_whom() {
     assert_result(&scene.ask_once(&good_request(CPE1)).await);
     let told = std::fs::read_to_string(&out).unwrap();
     assert_eq!(told, "two words|$HOME|*|;true|1|the 'first' $(one)|acs@a.test/r|");
+    let given = String::from_utf8(std::fs::read(out.with_extension("given")).unwrap()).unwrap();
+    assert!(given.contains("two words") && given.contains("XMPPD_ALIAS=the 'first'"), "{given}");
+    for secret in [PASSWORD, "cpe-secret"] {
+        assert!(!given.contains(secret), "{given}");
+    }
     assert_result(&scene.ask_once(&good_request(CPE2)).await);
     assert!(std::fs::read_to_string(&out).unwrap().ends_with("|2|cpe-2|acs@a.test/r|"));
     scene.daemon.wait_for_log(&["DEBUG", "said-by-the-command"], LIMIT).await;

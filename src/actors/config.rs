@@ -138,7 +138,7 @@ impl Config {
         let file = self.file(XMPP);
         match contents.map_err(Refusal::from).and_then(|contents| Ok(load(&file, &contents.text)?)) {
             Ok(loaded) => {
-                self.files[XMPP].said = None;
+                self.good_again(XMPP);
                 for problem in &loaded.problems {
                     match problem.severity {
                         Severity::Error => tracing::error!("{problem}; this section is refused"),
@@ -160,23 +160,21 @@ impl Config {
         match found {
             Ok(Some(credentials)) => {
                 let before = self.house.rooms().credentials.replace(credentials.clone());
+                self.good_again(CWMP);
                 if before.as_ref() != Some(&credentials) {
                     tracing::info!("{}: connection request credentials taken over", file.display());
                 }
-                self.files[CWMP].said = None;
             }
-            Ok(None) | Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file),
+            Ok(None) => self.no_credentials(&file, "no userid and passwd in a section 'cpe'"),
+            Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file, "there is no such file"),
             Err(refusal) => self.refuse(CWMP, &refusal, "the credentials stay as they were"),
         }
         self.tell_router();
     }
 
-    fn no_credentials(&mut self, file: &Path) {
+    fn no_credentials(&mut self, file: &Path, why: &str) {
         self.house.rooms().credentials = None;
-        let line = format!(
-            "{}: no userid and passwd in a section 'cpe': no connection request can be authorized",
-            file.display()
-        );
+        let line = format!("{}: {why}: no connection request can be authorized", file.display());
         if self.files[CWMP].said.as_ref() != Some(&line) {
             tracing::warn!("{line}");
             self.files[CWMP].said = Some(line);
@@ -188,6 +186,13 @@ impl Config {
         if self.files[which].said.as_ref() != Some(&line) {
             tracing::error!("{line}");
             self.files[which].said = Some(line);
+        }
+    }
+
+    /// What was said of the file holds no longer: without a word, one that is as before would look as wrong as ever.
+    fn good_again(&mut self, which: usize) {
+        if self.files[which].said.take().is_some() {
+            crate::notice!("{}: good again, and taken up", self.file(which).display());
         }
     }
 

@@ -1,7 +1,7 @@
 //! The control socket: one line of request, the answer, the end. `xmppd status` and `xmppd reconnect` speak to it.
 
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ const MAX_REQUEST: u64 = 256;
 /// The actor that owns the socket.
 pub struct Control {
     house: House,
-    /// The socket is ours: it is removed at the end.
-    open: bool,
+    /// Which file our socket is, once it is open: that one is removed at the end.
+    ours: Option<FileId>,
     /// It was said that it cannot be opened.
     said: bool,
 }
@@ -41,7 +41,7 @@ impl Control {
     /// An actor that opens the socket when it is started.
     #[must_use]
     pub fn new(house: House) -> Self {
-        Self { house, open: false, said: false }
+        Self { house, ours: None, said: false }
     }
 
     /// Opens the socket. Where that fails the daemon's work goes on without it, and it is tried again, unless another
@@ -53,7 +53,7 @@ impl Control {
                 if self.said {
                     crate::notice!("control socket: it works again");
                 }
-                self.open = true;
+                self.ours = file_id(path);
                 ctx.add_stream(Box::pin(unfold(Door { listener, failing: false }, |mut door| async move {
                     let client = door.client().await;
                     Some((client, door))
@@ -92,6 +92,13 @@ fn open(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path);
     umask(mask);
     listener
+}
+
+/// Device and inode.
+type FileId = (u64, u64);
+
+fn file_id(path: &Path) -> Option<FileId> {
+    std::fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// Where clients come in.
@@ -133,8 +140,10 @@ impl Actor for Control {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        if self.open {
-            let _ = std::fs::remove_file(&self.house.startup.socket);
+        let path = &self.house.startup.socket;
+        // Somebody may have removed ours, and another xmppd have made its own since.
+        if self.ours.is_some() && self.ours == file_id(path) {
+            let _ = std::fs::remove_file(path);
         }
     }
 }

@@ -13,7 +13,7 @@ use xmpp::parsers::stanza::Stanza;
 use xmpp::tokio_xmpp::xmlstream::Timeouts;
 use xmpp::{Agent, ClientBuilder, Event};
 
-use crate::xmpp::tls::TlsSetupError;
+use crate::xmpp::tls::{TlsSetupError, certificate_error};
 
 use super::connector::{Connector, Ended, OneLogin};
 use super::payload::{Credentials, connection_request};
@@ -47,7 +47,7 @@ pub enum LoginError {
     #[error("{0} is not an account: no user name before the @")]
     NoAccount(Jid),
     /// No stream over TLS to the server.
-    #[error("cannot reach the server: {0}")]
+    #[error("{}", unreachable(.0))]
     Unreachable(tokio_xmpp::Error),
     /// The server does not let this account in.
     #[error("the server refused the login: {0}")]
@@ -58,6 +58,19 @@ pub enum LoginError {
     /// The login took too long.
     #[error("not logged in within {0:?}")]
     TimedOut(Duration),
+}
+
+/// The library has no words for some of them, and too few for others.
+fn unreachable(error: &tokio_xmpp::Error) -> String {
+    match error {
+        tokio_xmpp::Error::Io(error) => match certificate_error(error) {
+            Some(words) => format!("the server's certificate is not accepted: {words}"),
+            None => format!("cannot reach the server: {error}"),
+        },
+        tokio_xmpp::Error::DnsNet(error) => format!("cannot find the server: {error}"),
+        tokio_xmpp::Error::DnsProto(error) => format!("cannot find the server: {error}"),
+        other => format!("cannot reach the server: {other}"),
+    }
 }
 
 /// The session is over: the server or the network ended it.

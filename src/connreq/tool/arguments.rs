@@ -45,7 +45,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", help_heading = "Login")]
     pub(super) password_file: Option<PathBuf>,
     /// Server to connect to, instead of the one that DNS names.
-    #[arg(long, value_name = "HOST:PORT", help_heading = "Login")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = server, help_heading = "Login")]
     pub(super) server: Option<String>,
     /// PEM file with the certificates to trust, instead of the system's.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure", help_heading = "Login")]
@@ -126,6 +126,18 @@ fn resource(text: &str) -> Result<ResourcePart, String> {
     ResourcePart::new(text).map(std::borrow::Cow::into_owned).map_err(|error| error.to_string())
 }
 
+fn server(text: &str) -> Result<String, String> {
+    let is_port =
+        |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    // An IPv6 address stands in brackets: a colon in it is not the port's.
+    let is_host =
+        |host: &str| !host.is_empty() && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')));
+    match text.rsplit_once(':') {
+        Some((host, port)) if is_host(host) && is_port(port) => Ok(text.to_owned()),
+        _ => Err("expected a host and a port, such as xmpp.isp.example:5222 or [2001:db8::1]:5222".to_owned()),
+    }
+}
+
 fn limit(text: &str) -> Result<Duration, String> {
     seconds(text, 0.001, HOUR)
 }
@@ -199,6 +211,16 @@ mod tests {
         }
         assert_eq!(pause("0"), Ok(Duration::ZERO));
         assert_eq!(pause("604801"), Err("expected seconds, from 0 to 604800".to_owned()));
+    }
+
+    #[test]
+    fn a_server_is_a_host_and_a_port() {
+        for right in ["localhost:5222", "192.0.2.1:1", "[2001:db8::1]:65535"] {
+            assert_eq!(server(right), Ok(right.to_owned()));
+        }
+        for wrong in ["", ":", "a", "a:", ":1", "a:0", "a:+1", "a:65536", "a:1:2", "2001:db8::1", "2001:db8::1:5222"] {
+            assert!(server(wrong).is_err_and(|error| error.starts_with("expected a host and a port")), "{wrong}");
+        }
     }
 
     #[test]

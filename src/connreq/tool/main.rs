@@ -1,5 +1,6 @@
 //! The tool from its start to its exit status.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use super::secrets::{self, Source};
 use super::stop::Stop;
 use super::summary::{NO_SESSION, STOPPED, Summary, WRONG};
 use super::targets::{self, Targets};
+use crate::xmpp::tls::TlsSetupError;
 
 /// Does what the process's arguments say.
 #[must_use]
@@ -75,7 +77,7 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Vec<String>> {
             arguments.jid
         )));
     }
-    arguments.trust().client_config().map_err(|error| one(format!("--ca: {error}")))?;
+    arguments.trust().client_config().map_err(|error| one(in_ca(&error)))?;
     let find = |file: &Option<PathBuf>, variable| {
         secrets::find(file.as_deref(), variable, std::env::var_os(variable)).map_err(one)
     };
@@ -87,19 +89,31 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Vec<String>> {
     Ok(Prepared { targets, password, secret })
 }
 
-fn read_targets(path: &Path) -> Result<(String, Vec<u8>), String> {
-    if path == Path::new("-") {
-        let mut content = Vec::new();
-        let name = "standard input".to_owned();
-        return match io::stdin().read_to_end(&mut content) {
-            Ok(_) => Ok((name, content)),
-            Err(error) => Err(format!("{name}: {error}")),
-        };
+/// The daemon's settings know the file by another name.
+fn in_ca(error: &TlsSetupError) -> String {
+    match error {
+        TlsSetupError::Unreadable { path, error } => format!("--ca: {}: {error}", path.display()),
+        other => format!("--ca: {other}"),
     }
-    let name = path.display().to_string();
-    match std::fs::read(path) {
-        Ok(content) => Ok((name, content)),
+}
+
+/// A longer file is no list of CPEs, bytes; a million of them fit in.
+const LONGEST_LIST: u64 = 64 << 20;
+
+fn read_targets(path: &Path) -> Result<(String, Vec<u8>), String> {
+    let mut content = Vec::new();
+    let (name, read) = if path == Path::new("-") {
+        ("standard input".to_owned(), io::stdin().take(LONGEST_LIST + 1).read_to_end(&mut content))
+    } else {
+        let read = File::open(path).and_then(|file| file.take(LONGEST_LIST + 1).read_to_end(&mut content));
+        (path.display().to_string(), read)
+    };
+    match read {
         Err(error) => Err(format!("{name}: {error}")),
+        Ok(_) if content.len() as u64 > LONGEST_LIST => {
+            Err(format!("{name}: more than {LONGEST_LIST} bytes: expected a list of CPEs"))
+        }
+        Ok(_) => Ok((name, content)),
     }
 }
 
