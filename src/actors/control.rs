@@ -8,6 +8,8 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, StreamHandler, WrapFuture};
 use futures_util::stream::unfold;
 use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::umask;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -76,10 +78,10 @@ fn open(path: &Path) -> io::Result<UnixListener> {
     if let Some(directory) = path.parent() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
-    match std::os::unix::net::UnixStream::connect(path) {
-        Ok(_) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another xmppd listens there")),
+    match is_listened_on(path) {
+        Ok(()) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another xmppd listens there")),
         // What is no socket refuses connections too, and is not ours to remove.
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+        Err(Errno::CONNREFUSED) => {
             if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
                 return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something else than a socket"));
             }
@@ -92,6 +94,16 @@ fn open(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path);
     umask(mask);
     listener
+}
+
+/// Knocks at the socket without waiting: one that listens may be stopped, with a full queue of clients.
+fn is_listened_on(path: &Path) -> Result<(), Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    match connect(&socket, &SocketAddrUnix::new(path)?) {
+        Err(Errno::AGAIN) => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// Device and inode.
@@ -211,5 +223,23 @@ mod tests {
         std::fs::write(&file, "config xmpp 'xmpp'\n").unwrap();
         assert_eq!(open(&file).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert!(file.exists());
+    }
+
+    #[tokio::test]
+    async fn one_that_listens_and_takes_no_clients_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("xmppd.sock");
+        let _listener = open(&path).unwrap();
+        // As many clients as its queue takes, and one more.
+        let mut clients = Vec::new();
+        loop {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            let client = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+            match connect(&client, &SocketAddrUnix::new(&path).unwrap()) {
+                Ok(()) => clients.push(client),
+                Err(error) => break assert_eq!(error, Errno::AGAIN, "after {} clients", clients.len()),
+            }
+        }
+        assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 }
