@@ -26,10 +26,8 @@ fn wanted(name: &str, default: u64) -> u64 {
         .unwrap_or_else(|| panic!("{name} is not a number: {}", value.display()))
 }
 
-/// With the program that is to be measured, and one arena in glibc's allocator: it has one for each thread otherwise, and what
-/// threads that derive keys leave in theirs grows by steps for long, and then no more (musl has one, too).
+/// With the program that is to be measured.
 fn measured(setup: Setup) -> Setup {
-    let setup = setup.env("MALLOC_ARENA_MAX", "1");
     match std::env::var_os("SOAK_PROGRAM") {
         Some(program) => setup.program(program),
         None => setup,

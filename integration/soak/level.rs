@@ -24,8 +24,10 @@ impl fmt::Display for Sample {
     }
 }
 
-/// How much `RssAnon` may grow over the last two thirds of a series, in kB: what the allocator moves.
-const ANON_ALLOWANCE: f64 = 384.0;
+/// How much `RssAnon` may grow over the last two thirds of a series, in kB: what the allocator moves. glibc's has an arena for
+/// each thread, and what those that derive keys leave in theirs grows by steps of some hundred kB before it stays (650 kB in
+/// all, seen).
+const ANON_ALLOWANCE: f64 = 1024.0;
 /// The same of `VmRSS`, in which the program's own pages count as soon as they are used for the first time.
 const RSS_ALLOWANCE: f64 = 2048.0;
 
@@ -128,13 +130,13 @@ mod tests {
         let fast = not_level(&memory(|n| 150 * n));
         assert!(fast.len() == 2 && fast[0].starts_with("RSS grows by 2850 kB"), "{fast:?}");
         for (name, wrong) in [
-            ("slow", not_level(&memory(|n| 30 * n))),
-            ("with noise", not_level(&memory(|n| 60 * n + n * 7919 % 50 * 4))),
-            ("in steps", not_level(&memory(|n| n / 4 * 200))),
+            ("slow", not_level(&memory(|n| 80 * n))),
+            ("with noise", not_level(&memory(|n| 80 * n + n * 7919 % 50 * 4))),
+            ("in steps", not_level(&memory(|n| n / 4 * 320))),
             (
                 "beside the program's own pages, which are taken away",
                 not_level(&series(|n, sample| {
-                    sample.anon += 30 * n;
+                    sample.anon += 80 * n;
                     sample.rss -= n;
                 })),
             ),
