@@ -22,7 +22,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use xmppd::config::model::Password;
-use xmppd::xmpp::connect::{Account, AttemptError, Entry, Session, log_in};
+use xmppd::xmpp::connect::{Account, AttemptError, Session, SessionStart};
+use xmppd::xmpp::login::log_in;
 use xmppd::xmpp::ns;
 use xmppd::xmpp::servers::Security;
 use xmppd::xmpp::stream_management::Resumption;
@@ -101,7 +102,7 @@ pub fn run(input: &[u8]) -> String {
             assert!(!setting.use_tls || session.tls, "a session without TLS");
             let plain = session.tls && session.description.ends_with(" PLAIN");
             assert!(server.proven || plain, "a session with a server that does not know the password");
-            assert!(setting.resume || matches!(session.entry, Entry::Bound { .. }), "{:?}", session.entry);
+            assert!(setting.resume || matches!(session.start, SessionStart::Bound { .. }), "{:?}", session.start);
         }
         Err(error) if !holds(bytes, secret) => {
             let said = format!("{error} {error:?}");

@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use xmppd::config::model::{ConnectionId, General, Password};
 use xmppd::cwmp::authorize::{Decision, History, Refusal, Request, accepts, allowed_sender, decide};
 use xmppd::cwmp::credentials::Credentials;
-use xmppd::xmpp::connect::{Entry, Session};
+use xmppd::xmpp::connect::{Session, SessionStart};
 use xmppd::xmpp::incoming::{Element as Received, Iq, Known};
 use xmppd::xmpp::outgoing::{Iq as OutIq, Stanza};
-use xmppd::xmpp::session::{End, Event, Out, SharedManagement, events};
+use xmppd::xmpp::session::{End, Event, SharedManagement, StreamCommand, events};
 use xmppd::xmpp::stanza::{Meaning, ReplyTo, meaning};
 use xmppd::xmpp::transport::Transport;
 use xmppd::xmpp::xml_stream::{Received as First, XmlStream};
@@ -92,8 +92,8 @@ async fn client(setting: &Setting, mut stream: XmlStream<BufReader<Transport>>) 
     if setting.managed {
         management.borrow_mut().enable();
     }
-    let entry = Entry::Bound { jid, manageable: setting.managed };
-    let session = Session { stream, entry, tls: false, description: String::new() };
+    let start = SessionStart::Bound { jid, manageable: setting.managed };
+    let session = Session { stream, start, tls: false, description: String::new() };
     let (outgoing, queue) = unbounded_channel();
     let mut events = pin!(events(session, queue, Rc::clone(&management)));
     let mut decider = Decider::new(setting);
@@ -102,7 +102,7 @@ async fn client(setting: &Setting, mut stream: XmlStream<BufReader<Transport>>) 
         let Ok(event) = tokio::time::timeout(Duration::from_secs(60), events.next()).await else {
             assert!(!closing, "it does not end");
             closing = true;
-            let _ = outgoing.send(Out::Close);
+            let _ = outgoing.send(StreamCommand::Close);
             continue;
         };
         match event.expect("the last event says that it is the last") {
@@ -112,9 +112,9 @@ async fn client(setting: &Setting, mut stream: XmlStream<BufReader<Transport>>) 
                 {
                     let stanza = Stanza::Iq(answer);
                     let ask = management.borrow_mut().sent(stanza.clone());
-                    let _ = outgoing.send(Out::Stanza(stanza));
+                    let _ = outgoing.send(StreamCommand::Stanza(stanza));
                     if ask {
-                        let _ = outgoing.send(Out::AskAcknowledgement);
+                        let _ = outgoing.send(StreamCommand::AskAcknowledgement);
                     }
                 }
             }

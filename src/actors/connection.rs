@@ -24,15 +24,15 @@ use std::time::Duration;
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler};
 use tokio::time::Instant;
 
-use self::online::{Identity, Online};
+use self::online::{BoundResource, Online};
 use self::server_list::ServerList;
 use super::Stop;
 use super::router::Router;
 use crate::config::model::{Connection as Settings, ConnectionId};
 use crate::status::{Board, Status};
-use crate::xmpp::connect::{Account, Entry, Session};
+use crate::xmpp::connect::{Account, Session, SessionStart};
 use crate::xmpp::retry::{Next, Policy};
-use crate::xmpp::session::{CLOSE_LIMIT, End, Event, Out};
+use crate::xmpp::session::{CLOSE_LIMIT, End, Event, StreamCommand};
 use crate::xmpp::stream_error::{Consequence, consequence};
 use crate::xmpp::tls::{LazyTls, TlsSettings};
 
@@ -72,7 +72,7 @@ pub struct Connection {
     tls: LazyTls,
     state: State,
     /// The resource that was bound last, for as long as its stream is up or may be resumed.
-    identity: Option<Identity>,
+    resource: Option<BoundResource>,
     /// How many resources were bound.
     bound: u64,
     /// `see-other-host` in a row.
@@ -130,7 +130,7 @@ impl Connection {
             servers: ServerList::default(),
             tls,
             state: State::Idle,
-            identity: None,
+            resource: None,
             bound: 0,
             redirects: 0,
             was_reset: false,
@@ -202,18 +202,18 @@ impl Connection {
     fn go_online(&mut self, session: Session, ctx: &mut Context<Self>) {
         let address = self.servers.present().map(ToString::to_string).unwrap_or_default();
         let (tls, description) = (session.tls, session.description.clone());
-        let (handled, identity) = match (&session.entry, self.identity.take()) {
-            (Entry::Bound { jid, manageable }, _) => {
+        let (handled, resource) = match (&session.start, self.resource.take()) {
+            (SessionStart::Bound { jid, manageable }, _) => {
                 self.bound += 1;
-                (None, Identity::new(jid.clone(), *manageable, self.bound))
+                (None, BoundResource::new(jid.clone(), *manageable, self.bound))
             }
-            (Entry::Resumed { handled }, Some(resumed)) => (Some(*handled), resumed),
+            (SessionStart::Resumed { handled }, Some(resumed)) => (Some(*handled), resumed),
             // Only what is there is offered for resumption.
-            (Entry::Resumed { .. }, None) => return self.begin_round(ctx),
+            (SessionStart::Resumed { .. }, None) => return self.begin_round(ctx),
         };
         let verb = if handled.is_none() { "online" } else { "stream resumed" };
-        tracing::info!("{}: {verb} as {} at {address} ({description})", self.name(), identity.jid);
-        let jid = identity.jid.to_string();
+        tracing::info!("{}: {verb} as {} at {address} ({description})", self.name(), resource.jid);
+        let jid = resource.jid.to_string();
         self.around.board.update(self.id(), |report| {
             report.jid = Some(jid);
             report.tls = tls;
@@ -222,12 +222,12 @@ impl Connection {
         });
         self.enter(Status::Enabled);
         self.servers.fallback = false;
-        let management = Rc::clone(&identity.management);
-        self.identity = Some(identity);
+        let management = Rc::clone(&resource.management);
+        self.resource = Some(resource);
         self.state = State::Online(Box::new(Online::begin(session, self.settings.keepalive, management, ctx)));
         match handled {
-            None => self.greet(),
-            Some(handled) => self.send_again(handled),
+            None => self.send_initial_presence(),
+            Some(handled) => self.retransmit(handled),
         }
         self.check_keepalive(ctx);
     }
@@ -238,9 +238,9 @@ impl Connection {
         let lived = online.since.elapsed();
         online.leave(ctx);
         self.around.board.update(self.id(), |report| report.tls = false);
-        self.identity = self.identity.take().filter(|identity| end.is_resumable() && identity.is_resumable());
+        self.resource = self.resource.take().filter(|resource| end.is_resumable() && resource.is_resumable());
         let follows = match end {
-            End::StreamError(said) => consequence(said),
+            End::StreamError(condition) => consequence(condition),
             End::Closed | End::ClosedByServer | End::Fault(_) | End::Count(_) => Consequence::Lost,
         };
         let rng = &mut rand::rng();
@@ -318,10 +318,10 @@ impl Handler<Stop> for Connection {
             return;
         }
         if matches!(self.state, State::Online(_)) {
-            self.answer_the_undecided();
+            self.reject_pending();
         }
         if let State::Online(online) = &self.state
-            && online.send(Out::Close)
+            && online.send(StreamCommand::Close)
         {
             tracing::info!("{}: closing the stream", self.name());
             self.state = State::Closing;

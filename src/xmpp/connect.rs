@@ -1,25 +1,19 @@
-//! One attempt to connect: TCP, TLS, stream, login, bind. Each step has its own limit and its own words.
+//! One attempt at a server: TCP here, then [`log_in`]. Each step has its own time limit and its own error messages.
 
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jid::FullJid;
-use rand::RngExt as _;
-use rustls::ClientConfig;
-use tokio::io::BufReader;
-use tokio_rustls::TlsConnector;
 
-use super::incoming::{Element, Features, Known, Said};
-use super::outgoing::{Iq, Payload as OutPayload, Resume, StartTls};
-use super::payload::{Known as KnownPayload, Payload};
-use super::sasl::{self, SaslError};
-use super::servers::{Address, Security};
+use super::incoming::ErrorCondition;
+use super::login::log_in;
+use super::sasl::SaslError;
+use super::servers::Address;
 use super::stream_management::Resumption;
-use super::tls::{LazyTls, TlsSetupError, certificate_error, server_name};
+use super::tls::{LazyTls, TlsSetupError};
 use super::transport::{Buffered, Transport};
-use super::xml_stream::{Received, StreamFault, XmlStream};
+use super::xml_stream::{StreamFault, XmlStream};
 use crate::config::model::Password;
 
 /// How long each step may take. A healthy server needs milliseconds; a satellite link and a lost packet fit in.
@@ -47,7 +41,7 @@ pub struct Session {
     /// The stream.
     pub stream: XmlStream<Buffered>,
     /// How it came about.
-    pub entry: Entry,
+    pub start: SessionStart,
     /// Whether TLS is on.
     pub tls: bool,
     /// For the log: TLS version and login mechanism.
@@ -56,7 +50,7 @@ pub struct Session {
 
 /// How a session came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
+pub enum SessionStart {
     /// A resource was bound.
     Bound {
         /// The full JID that the server gave.
@@ -137,7 +131,7 @@ pub enum Cause {
     Stream(#[from] StreamFault),
     /// A stream error.
     #[error("the server ends the stream: {0}")]
-    StreamError(Said),
+    StreamError(ErrorCondition),
     /// The login failed.
     #[error(transparent)]
     Sasl(SaslError),
@@ -152,7 +146,7 @@ pub enum Cause {
 impl From<SaslError> for Cause {
     fn from(error: SaslError) -> Self {
         match error {
-            SaslError::StreamError(said) => Self::StreamError(said),
+            SaslError::StreamError(condition) => Self::StreamError(condition),
             SaslError::Stream(fault) => Self::Stream(fault),
             other => Self::Sasl(other),
         }
@@ -173,176 +167,7 @@ pub async fn attempt(
     log_in(transport, address.security, account, tls, resumption).await
 }
 
-/// The rest of an attempt, once there is a connection: from TLS, or the stream's header, to the bound resource.
-///
-/// # Errors
-/// [`AttemptError`].
-pub async fn log_in(
-    transport: Transport,
-    security: Security,
-    account: &Account,
-    tls: &LazyTls,
-    resumption: Option<Resumption>,
-) -> Result<Session, AttemptError> {
-    let transport = match security {
-        Security::DirectTls => {
-            limited(Step::Tls, async { handshake(transport, tls.get()?.direct(), account).await }).await?
-        }
-        Security::StartTls => transport,
-    };
-    let (mut stream, features) = limited(Step::Stream, open(transport, account)).await?;
-    let encrypted = stream.io().get_ref().is_tls();
-    let starttls = features.starttls.as_ref().filter(|feature| !encrypted && (account.use_tls || feature.required));
-    let features = if starttls.is_some() {
-        let transport = limited(Step::Tls, async { negotiate(stream, tls.get()?.starttls(), account).await }).await?;
-        let (secured, features) = limited(Step::Stream, open(transport, account)).await?;
-        stream = secured;
-        features
-    } else if account.use_tls && !encrypted {
-        return Err(AttemptError { step: Step::Tls, cause: Cause::NoTls });
-    } else {
-        features
-    };
-    let login = async {
-        let mechanism = sasl::authenticate(&mut stream, &features, &account.username, &account.password).await?;
-        Ok(mechanism)
-    };
-    let mechanism = limited(Step::Login, login).await?;
-    let reopen = async {
-        stream.restart(&account.domain)?;
-        features_of(&mut stream).await
-    };
-    let features = limited(Step::Stream, reopen).await?;
-    let entry = limited(Step::Bind, enter(&mut stream, &features, account, resumption)).await?;
-    let transport = stream.io().get_ref();
-    let (tls, description) = (transport.is_tls(), format!("{}, {}", transport.describe(), mechanism.name()));
-    Ok(Session { stream, entry, tls, description })
-}
-
-/// Resumes the stream before if that is possible, and binds a resource otherwise.
-async fn enter(
-    stream: &mut XmlStream<Buffered>,
-    features: &Features,
-    account: &Account,
-    resumption: Option<Resumption>,
-) -> Result<Entry, Cause> {
-    let manageable = features.stream_management.is_some();
-    if let Some(resumption) = resumption.filter(|_| manageable)
-        && let Some(handled) = resume(stream, resumption).await?
-    {
-        return Ok(Entry::Resumed { handled });
-    }
-    let jid = bind(stream, features, account).await?;
-    Ok(Entry::Bound { jid, manageable })
-}
-
-/// Resumes a stream (XEP-0198 5). None: the server no longer knows it.
-async fn resume(stream: &mut XmlStream<Buffered>, resumption: Resumption) -> Result<Option<u32>, Cause> {
-    let Resumption { previous, handled } = resumption;
-    stream.queue(&Resume { h: handled, previd: previous.clone() })?;
-    match element(stream).await? {
-        Element::Known(Known::ManagementResumed { h, previd }) if previd.as_ref().is_none_or(|id| *id == previous) => {
-            Ok(Some(h))
-        }
-        Element::Known(Known::ManagementFailed) => Ok(None),
-        _ => Err(Cause::Unexpected("an answer to the request to resume the stream")),
-    }
-}
-
-async fn limited<T>(step: Step, work: impl Future<Output = Result<T, Cause>>) -> Result<T, AttemptError> {
+pub(super) async fn limited<T>(step: Step, work: impl Future<Output = Result<T, Cause>>) -> Result<T, AttemptError> {
     let result = tokio::time::timeout(STEP_LIMIT, work).await.unwrap_or(Err(Cause::Timeout));
     result.map_err(|cause| AttemptError { step, cause })
-}
-
-async fn open(transport: Transport, account: &Account) -> Result<(XmlStream<Buffered>, Features), Cause> {
-    let mut stream = XmlStream::new(BufReader::new(transport));
-    stream.open(&account.domain)?;
-    let features = features_of(&mut stream).await?;
-    Ok((stream, features))
-}
-
-/// Waits for the server's header and features.
-async fn features_of(stream: &mut XmlStream<Buffered>) -> Result<Features, Cause> {
-    match element(stream).await? {
-        Element::Known(Known::Features(features)) => Ok(features),
-        Element::Known(_) | Element::Unknown => Err(Cause::Unexpected("stream features")),
-    }
-}
-
-/// The next element; a stream error or the stream's end is an error.
-async fn element(stream: &mut XmlStream<Buffered>) -> Result<Element, Cause> {
-    loop {
-        match stream.next().await? {
-            Received::Header { .. } => {}
-            Received::Footer => return Err(StreamFault::Closed.into()),
-            Received::Element(element) => match *element {
-                Element::Known(Known::StreamError(error)) => return Err(Cause::StreamError(error.said)),
-                other => return Ok(other),
-            },
-        }
-    }
-}
-
-/// STARTTLS (RFC 6120 5.4.2).
-async fn negotiate(
-    mut stream: XmlStream<Buffered>,
-    config: Arc<ClientConfig>,
-    account: &Account,
-) -> Result<Transport, Cause> {
-    stream.queue(&StartTls)?;
-    match element(&mut stream).await? {
-        Element::Known(Known::TlsProceed) => {}
-        Element::Known(Known::TlsFailure) => return Err(Cause::TlsRefused),
-        _ => return Err(Cause::Unexpected("an answer to STARTTLS")),
-    }
-    let io = stream.into_io();
-    // What was read before TLS must not be taken for something that came through it.
-    if !io.buffer().is_empty() {
-        return Err(Cause::Injected);
-    }
-    handshake(io.into_inner(), config, account).await
-}
-
-async fn handshake(transport: Transport, config: Arc<ClientConfig>, account: &Account) -> Result<Transport, Cause> {
-    let Transport::Plain(tcp) = transport else { return Ok(transport) };
-    let name = server_name(&account.ascii_domain)?;
-    match TlsConnector::from(config).connect(name, tcp).await {
-        Ok(stream) => Ok(Transport::Tls(Box::new(stream))),
-        Err(error) => Err(match certificate_error(&error) {
-            Some(words) => Cause::Certificate(words),
-            // The same words as anywhere else, not the TLS library's.
-            None if error.kind() == io::ErrorKind::UnexpectedEof => StreamFault::Closed.into(),
-            None => Cause::Io(error),
-        }),
-    }
-}
-
-/// Resource binding (RFC 6120 7). The JID that the server gives is ours, whatever was asked for.
-async fn bind(stream: &mut XmlStream<Buffered>, features: &Features, account: &Account) -> Result<FullJid, Cause> {
-    if features.bind.is_none() {
-        return Err(Cause::Unexpected("the feature bind"));
-    }
-    let request = format!("{:016x}", rand::rng().random::<u64>());
-    stream.queue(&Iq {
-        type_: "set",
-        id: Some(request.clone()),
-        to: None,
-        payload: vec![OutPayload::Bind { resource: account.resource.clone() }],
-    })?;
-    loop {
-        let Element::Known(Known::Iq(iq)) = element(stream).await? else { continue };
-        if iq.id.as_deref() != Some(&request) {
-            continue;
-        }
-        return match (iq.type_.as_deref(), iq.payloads.first) {
-            (Some("result"), Some(Payload::Known(KnownPayload::Bind { jid: Some(jid) }))) => {
-                FullJid::new(&jid).map_err(|_| Cause::Unexpected("a full JID"))
-            }
-            (Some("error"), payload) => Err(Cause::BindRefused(match payload {
-                Some(Payload::Known(KnownPayload::Error { condition, .. })) => condition.to_string(),
-                _ => "undefined-condition".to_owned(),
-            })),
-            _ => Err(Cause::Unexpected("the bound JID")),
-        };
-    }
 }

@@ -105,7 +105,7 @@ pub enum Known {
     SaslFailure {
         /// The defined condition and the text, in the order in which they came.
         #[xml(child(n = ..))]
-        said: Said,
+        condition: ErrorCondition,
     },
 }
 
@@ -194,12 +194,12 @@ pub struct ChannelBindings {
 pub struct StreamError {
     /// The condition, and what the server says about it.
     #[xml(child(n = ..))]
-    pub said: Said,
+    pub condition: ErrorCondition,
 }
 
 /// A defined condition with its text, in the order in which the server sent them: stream errors and SASL failures alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct ErrorCondition {
     /// The first defined condition's element name, such as `see-other-host`.
     pub condition: Option<String>,
     /// That element's own text: the other host of `see-other-host` (RFC 6120 4.9.3.19).
@@ -208,17 +208,17 @@ pub struct Said {
     pub text: Option<String>,
 }
 
-impl Said {
+impl ErrorCondition {
     /// The condition's name, or what stands in for a missing one.
     #[must_use]
-    pub fn condition(&self) -> &str {
+    pub fn name(&self) -> &str {
         self.condition.as_deref().unwrap_or("undefined-condition")
     }
 }
 
-impl std::fmt::Display for Said {
+impl std::fmt::Display for ErrorCondition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.condition())?;
+        f.write_str(self.name())?;
         match &self.text {
             Some(text) if !text.is_empty() => write!(f, " ({text})"),
             _ => Ok(()),
@@ -226,37 +226,37 @@ impl std::fmt::Display for Said {
     }
 }
 
-impl Extend<Word> for Said {
-    fn extend<I: IntoIterator<Item = Word>>(&mut self, words: I) {
+impl Extend<ErrorChild> for ErrorCondition {
+    fn extend<I: IntoIterator<Item = ErrorChild>>(&mut self, words: I) {
         for word in words {
             match word {
-                Word::Text(text) => {
+                ErrorChild::Text(text) => {
                     self.text.get_or_insert(text);
                 }
-                Word::Condition { name, content } if self.condition.is_none() => {
+                ErrorChild::Condition { name, content } if self.condition.is_none() => {
                     self.condition = Some(name);
                     self.content = content;
                 }
-                Word::Condition { .. } | Word::Other => {}
+                ErrorChild::Condition { .. } | ErrorChild::Other => {}
             }
         }
     }
 }
 
-impl IntoIterator for Said {
-    type Item = Word;
-    type IntoIter = std::vec::IntoIter<Word>;
+impl IntoIterator for ErrorCondition {
+    type Item = ErrorChild;
+    type IntoIter = std::vec::IntoIter<ErrorChild>;
 
     fn into_iter(self) -> Self::IntoIter {
-        let text = self.text.map(Word::Text);
-        let condition = self.condition.map(|name| Word::Condition { name, content: self.content });
+        let text = self.text.map(ErrorChild::Text);
+        let condition = self.condition.map(|name| ErrorChild::Condition { name, content: self.content });
         condition.into_iter().chain(text).collect::<Vec<_>>().into_iter()
     }
 }
 
 /// A child of a stream error or of a SASL failure.
 #[derive(Debug)]
-pub enum Word {
+pub enum ErrorChild {
     /// `<text/>`
     Text(String),
     /// A defined condition.
@@ -270,34 +270,34 @@ pub enum Word {
     Other,
 }
 
-impl FromXml for Word {
-    type Builder = WordBuilder;
+impl FromXml for ErrorChild {
+    type Builder = ErrorChildBuilder;
 
     fn from_events(name: rxml::QName, _: rxml::AttrMap, _: &Context<'_>) -> Result<Self::Builder, FromEventsError> {
         let (namespace, name) = name;
         let defined = namespace == ns::STREAM_ERRORS || namespace == ns::SASL;
-        Ok(WordBuilder { name: defined.then(|| name.to_string()), text: TextOnly::default() })
+        Ok(ErrorChildBuilder { name: defined.then(|| name.to_string()), text: TextOnly::default() })
     }
 }
 
-/// Builds a [`Word`] from XML events.
-pub struct WordBuilder {
+/// Builds a [`ErrorChild`] from XML events.
+pub struct ErrorChildBuilder {
     name: Option<String>,
     text: TextOnly,
 }
 
-impl FromEventsBuilder for WordBuilder {
-    type Output = Word;
+impl FromEventsBuilder for ErrorChildBuilder {
+    type Output = ErrorChild;
 
-    fn feed(&mut self, event: rxml::Event, _: &Context<'_>) -> Result<Option<Word>, Error> {
+    fn feed(&mut self, event: rxml::Event, _: &Context<'_>) -> Result<Option<ErrorChild>, Error> {
         if !self.text.feed(event) {
             return Ok(None);
         }
         let content = std::mem::take(&mut self.text.text);
         Ok(Some(match self.name.take() {
-            None => Word::Other,
-            Some(name) if name == "text" => Word::Text(content),
-            Some(name) => Word::Condition { name, content },
+            None => ErrorChild::Other,
+            Some(name) if name == "text" => ErrorChild::Text(content),
+            Some(name) => ErrorChild::Condition { name, content },
         }))
     }
 }

@@ -55,20 +55,20 @@ impl Timer {
         self.interval = interval(setting);
     }
 
-    /// What to do now, if the last byte came at `heard`.
-    pub fn due(&mut self, heard: Instant, now: Instant) -> Due {
+    /// What to do now, if the last byte came at `last_received`.
+    pub fn due(&mut self, last_received: Instant, now: Instant) -> Due {
         let Some(interval) = self.interval else {
             self.asked = None;
             return Due::Never;
         };
-        if self.asked.is_some_and(|asked| heard > asked) {
+        if self.asked.is_some_and(|asked| last_received > asked) {
             self.asked = None;
         }
         if let Some(asked) = self.asked {
             let deadline = asked + interval.min(LONGEST_ANSWER);
             return if now >= deadline { Due::Dead } else { Due::At(deadline) };
         }
-        let silence = heard + interval;
+        let silence = last_received + interval;
         if now < silence {
             return Due::At(silence);
         }
@@ -100,9 +100,9 @@ mod tests {
         let start = Instant::now();
         let mut timer = Timer::new(KeepAlive::Every(seconds(100)));
         assert_eq!(timer.due(start, start + seconds(100)), Due::Ask);
-        let heard = start + seconds(129);
-        assert_eq!(timer.due(heard, start + seconds(130)), Due::At(heard + seconds(100)));
-        assert_eq!(timer.due(heard, heard + seconds(100)), Due::Ask);
+        let last_received = start + seconds(129);
+        assert_eq!(timer.due(last_received, start + seconds(130)), Due::At(last_received + seconds(100)));
+        assert_eq!(timer.due(last_received, last_received + seconds(100)), Due::Ask);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! XMPP: finding a server, logging in, reading and writing the stream.
 
+pub mod bind;
 pub mod connect;
 pub mod incoming;
 pub mod keepalive;
 pub mod lenient;
+pub mod login;
 pub mod ns;
 pub mod outgoing;
 pub mod parser;

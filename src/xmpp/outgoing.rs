@@ -80,7 +80,7 @@ pub enum Stanza {
 impl Stanza {
     /// About how many bytes it takes to keep it.
     #[must_use]
-    pub fn weight(&self) -> usize {
+    pub fn memory_cost(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         match self {
             Self::Iq(iq) => size_of::<Self>() + text(&iq.id) + text(&iq.to),

@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sasl::common::ChannelBinding;
 
 use self::choice::unbound;
-pub use self::choice::{Flag, Mechanism, choose};
+pub use self::choice::{Gs2Flag, Mechanism, choose};
 use self::exchange::Exchange;
-use super::incoming::{Element, Features, Known, Said};
+use super::incoming::{Element, ErrorCondition, Features, Known};
 use super::outgoing::{SaslAuth, SaslResponse};
 use super::transport::Buffered;
 use super::xml_stream::{Received, StreamFault, XmlStream};
@@ -21,7 +21,7 @@ use crate::config::model::Password;
 pub enum SaslError {
     /// The server says no.
     #[error("the server refuses the login: {0}")]
-    Refused(Said),
+    Refused(ErrorCondition),
     /// Nothing that may be used is offered.
     #[error("no usable login mechanism among those that the server offers ({0})")]
     NoMechanism(String),
@@ -33,7 +33,7 @@ pub enum SaslError {
     Protocol(String),
     /// A stream error instead of an answer.
     #[error("the server ends the stream: {0}")]
-    StreamError(Said),
+    StreamError(ErrorCondition),
     /// The stream itself failed.
     #[error(transparent)]
     Stream(#[from] StreamFault),
@@ -57,17 +57,17 @@ pub async fn authenticate(
     let (mechanism, flag) = chosen.ok_or_else(|| SaslError::NoMechanism(offered.join(", ")))?;
     tracing::debug!(mechanism = mechanism.name(), ?flag, "logging in");
     let binding = match (flag, exporter) {
-        (Flag::Bound, Some(data)) => ChannelBinding::TlsExporter(data),
-        (Flag::ServerCannot, _) => ChannelBinding::Unsupported,
+        (Gs2Flag::Bound, Some(data)) => ChannelBinding::TlsExporter(data),
+        (Gs2Flag::ServerCannot, _) => ChannelBinding::Unsupported,
         _ => ChannelBinding::None,
     };
     let exchange = Exchange::new(mechanism, binding, username, password)?;
     let (refused, mechanism) = match run(stream, mechanism, exchange).await {
         Ok(()) => return Ok(mechanism),
         // A server that rejects the binding does so at the first message; a wrong password shows only at the second.
-        Err((SaslError::Refused(said), false)) => match unbound(offered, bindings, mechanism, flag) {
-            Some(mechanism) => (said, mechanism),
-            None => return Err(SaslError::Refused(said)),
+        Err((SaslError::Refused(condition), false)) => match unbound(offered, bindings, mechanism, flag) {
+            Some(mechanism) => (condition, mechanism),
+            None => return Err(SaslError::Refused(condition)),
         },
         Err((error, _)) => return Err(error),
     };
@@ -117,8 +117,8 @@ async fn step(stream: &mut XmlStream<Buffered>, exchange: &mut Exchange) -> Resu
             exchange.finish(&decode(&data)?)?;
             Ok(Step::Done)
         }
-        Element::Known(Known::SaslFailure { said }) => Err(SaslError::Refused(said)),
-        Element::Known(Known::StreamError(error)) => Err(SaslError::StreamError(error.said)),
+        Element::Known(Known::SaslFailure { condition }) => Err(SaslError::Refused(condition)),
+        Element::Known(Known::StreamError(error)) => Err(SaslError::StreamError(error.condition)),
         _ => Err(SaslError::Protocol("neither challenge nor success nor failure".to_owned())),
     }
 }

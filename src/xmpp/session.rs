@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::stream::{Stream, unfold};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::connect::{Entry, Session};
-use super::incoming::{Element, Known, Said};
+use super::connect::{Session, SessionStart};
+use super::incoming::{Element, ErrorCondition, Known};
 use super::outgoing::{
     Acknowledgement, AcknowledgementRequest, Enable, Stanza, StreamCondition, StreamError as OutStreamError,
 };
@@ -24,7 +24,7 @@ const LAST_WORD_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the connection has to say.
 #[derive(Debug)]
-pub enum Out {
+pub enum StreamCommand {
     /// A stanza.
     Stanza(Stanza),
     /// A sign of life is wanted, by stream management.
@@ -55,7 +55,7 @@ pub enum End {
     ClosedByServer,
     /// The server closed it and said why.
     #[error("the server ends the stream: {0}")]
-    StreamError(Said),
+    StreamError(ErrorCondition),
     /// It broke.
     #[error(transparent)]
     Fault(#[from] StreamFault),
@@ -80,10 +80,10 @@ pub type SharedManagement = Rc<RefCell<Management>>;
 /// sender, so that nothing is lost with the queue.
 pub fn events(
     session: Session,
-    outgoing: UnboundedReceiver<Out>,
+    outgoing: UnboundedReceiver<StreamCommand>,
     management: SharedManagement,
 ) -> impl Stream<Item = Event> {
-    let manage = matches!(session.entry, Entry::Bound { manageable: true, .. });
+    let manage = matches!(session.start, SessionStart::Bound { manageable: true, .. });
     let wire = Wire { stream: session.stream, outgoing, management, manage, ended: false };
     unfold(wire, |mut wire| async move {
         let event = wire.event().await?;
@@ -93,7 +93,7 @@ pub fn events(
 
 struct Wire {
     stream: XmlStream<Buffered>,
-    outgoing: UnboundedReceiver<Out>,
+    outgoing: UnboundedReceiver<StreamCommand>,
     management: SharedManagement,
     /// Stream management is still to be asked for.
     manage: bool,
@@ -127,10 +127,10 @@ impl Wire {
                 biased;
                 // What waits here costs less than what is queued as bytes.
                 out = self.outgoing.recv(), if self.stream.has_room() => match out {
-                    Some(Out::Stanza(stanza)) => self.stream.queue(&stanza)?,
-                    Some(Out::AskAcknowledgement) => self.stream.queue(&AcknowledgementRequest)?,
-                    Some(Out::Abort(error)) => return Err(error.into()),
-                    Some(Out::Close) => return Ok(self.close().await),
+                    Some(StreamCommand::Stanza(stanza)) => self.stream.queue(&stanza)?,
+                    Some(StreamCommand::AskAcknowledgement) => self.stream.queue(&AcknowledgementRequest)?,
+                    Some(StreamCommand::Abort(error)) => return Err(error.into()),
+                    Some(StreamCommand::Close) => return Ok(self.close().await),
                     // The connection has left the stream. A farewell would end the session that it may want to resume.
                     None => std::future::pending().await,
                 },
@@ -139,7 +139,7 @@ impl Wire {
                     Received::Element(element) => match *element {
                         Element::Known(Known::StreamError(error)) => {
                             self.answer_footer().await;
-                            return Ok(Event::Ended(End::StreamError(error.said)));
+                            return Ok(Event::Ended(End::StreamError(error.condition)));
                         }
                         element => if let Some(event) = self.received(element)? {
                             return Ok(event);

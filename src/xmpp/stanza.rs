@@ -71,7 +71,7 @@ impl ReplyTo {
 
     /// About how many bytes it takes to keep it.
     #[must_use]
-    pub fn weight(&self) -> usize {
+    pub fn memory_cost(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         size_of::<Self>() + text(&self.id) + text(&self.from)
     }

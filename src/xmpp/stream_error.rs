@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::incoming::Said;
+use super::incoming::ErrorCondition;
 use super::servers::{CLIENT_PORT, Security, Target};
 
 /// What follows.
@@ -20,12 +20,12 @@ pub enum Consequence {
     Lost,
 }
 
-/// What follows from what the server said.
+/// Returns what follows from a stream error.
 #[must_use]
-pub fn consequence(said: &Said) -> Consequence {
-    match said.condition() {
+pub fn consequence(error: &ErrorCondition) -> Consequence {
+    match error.name() {
         "conflict" => Consequence::Conflict,
-        "see-other-host" => other_host(&said.content).map_or(Consequence::Lost, Consequence::SeeOther),
+        "see-other-host" => other_host(&error.content).map_or(Consequence::Lost, Consequence::SeeOther),
         "not-authorized" | "host-unknown" | "host-gone" | "policy-violation" => Consequence::FailedAttempt,
         "reset" => Consequence::Reset,
         _ => Consequence::Lost,
@@ -60,8 +60,8 @@ fn other_host(text: &str) -> Option<Target> {
 mod tests {
     use super::*;
 
-    fn said(condition: &str, content: &str) -> Said {
-        Said { condition: Some(condition.to_owned()), content: content.to_owned(), text: None }
+    fn error(condition: &str, content: &str) -> ErrorCondition {
+        ErrorCondition { condition: Some(condition.to_owned()), content: content.to_owned(), text: None }
     }
 
     #[test]
@@ -77,9 +77,9 @@ mod tests {
             ("something-new", Consequence::Lost),
         ];
         for (condition, expected) in cases {
-            assert_eq!(consequence(&said(condition, "")), expected, "{condition}");
+            assert_eq!(consequence(&error(condition, "")), expected, "{condition}");
         }
-        assert_eq!(consequence(&Said::default()), Consequence::Lost);
+        assert_eq!(consequence(&ErrorCondition::default()), Consequence::Lost);
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Management {
         if !self.counting_sent {
             return false;
         }
-        self.bytes += stanza.weight();
+        self.bytes += stanza.memory_cost();
         self.unacknowledged.push_back(stanza);
         if self.unacknowledged.len() > MAX_UNACKNOWLEDGED || self.bytes > MAX_UNACKNOWLEDGED_BYTES {
             self.give_resumption_up();
@@ -122,7 +122,7 @@ impl Management {
         if more > self.unacknowledged.len() {
             return Err(TooHigh);
         }
-        self.bytes -= self.unacknowledged.drain(..more).map(|stanza| stanza.weight()).sum::<usize>();
+        self.bytes -= self.unacknowledged.drain(..more).map(|stanza| stanza.memory_cost()).sum::<usize>();
         self.acknowledged = h;
         self.asked = false;
         Ok(())

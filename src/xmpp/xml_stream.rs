@@ -81,7 +81,7 @@ pub struct XmlStream<Io> {
     element_bytes: usize,
     writer: Encoder<SimpleNamespaces>,
     queued: BytesMut,
-    heard: Rc<Cell<Instant>>,
+    last_received: Rc<Cell<Instant>>,
 }
 
 fn new_writer() -> Encoder<SimpleNamespaces> {
@@ -101,7 +101,7 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
             element_bytes: 0,
             writer: new_writer(),
             queued: BytesMut::new(),
-            heard: Rc::new(Cell::new(Instant::now())),
+            last_received: Rc::new(Cell::new(Instant::now())),
         }
     }
 
@@ -111,8 +111,8 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
     }
 
     /// When the last byte came in; the cell goes on being kept up to date while somebody else drives the stream.
-    pub fn heard(&self) -> Rc<Cell<Instant>> {
-        Rc::clone(&self.heard)
+    pub fn last_received(&self) -> Rc<Cell<Instant>> {
+        Rc::clone(&self.last_received)
     }
 
     /// Ends the XML, keeps the connection: for STARTTLS.
@@ -269,7 +269,7 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
             let parsed = self.parser.parse(&mut rest);
             let consumed = before - rest.len();
             Pin::new(&mut self.io).consume(consumed);
-            self.heard.set(Instant::now());
+            self.last_received.set(Instant::now());
             self.element_bytes = self.element_bytes.saturating_add(consumed);
             match parsed {
                 Ok(event) => return Poll::Ready(Ok(event)),

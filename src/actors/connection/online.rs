@@ -20,7 +20,7 @@ use crate::xmpp::incoming::{Element, Iq, Known};
 use crate::xmpp::keepalive::{Due, Timer};
 use crate::xmpp::outgoing::{Iq as OutIq, Payload as OutPayload, Presence, Stanza};
 use crate::xmpp::payload::GivenCredentials;
-use crate::xmpp::session::{End, Out, SharedManagement, events};
+use crate::xmpp::session::{End, SharedManagement, StreamCommand, events};
 use crate::xmpp::stanza::{Meaning, ReplyTo, meaning};
 use crate::xmpp::xml_stream::StreamFault;
 
@@ -33,9 +33,9 @@ const MAX_PENDING_BYTES: usize = 1024 * 1024;
 pub(super) struct Online {
     pub(super) since: Instant,
     pub(super) keepalive: Timer,
-    outgoing: UnboundedSender<Out>,
+    outgoing: UnboundedSender<StreamCommand>,
     /// When the last byte came in.
-    heard: Rc<Cell<Instant>>,
+    last_received: Rc<Cell<Instant>>,
     /// The ping that is awaited: its id, and when it was sent.
     ping: Option<(String, Instant)>,
     session: SpawnHandle,
@@ -51,13 +51,13 @@ impl Online {
         ctx: &mut Context<Connection>,
     ) -> Self {
         let (outgoing, queue) = unbounded_channel();
-        let heard = session.stream.heard();
+        let last_received = session.stream.last_received();
         let session = ctx.add_stream(Box::pin(events(session, queue, management)));
         Self {
             since: Instant::now(),
             keepalive: Timer::new(keepalive),
             outgoing,
-            heard,
+            last_received,
             ping: None,
             session,
             timer: None,
@@ -65,7 +65,7 @@ impl Online {
     }
 
     /// Hands something to the stream. False if that is over already.
-    pub(super) fn send(&self, out: Out) -> bool {
+    pub(super) fn send(&self, out: StreamCommand) -> bool {
         self.outgoing.send(out).is_ok()
     }
 
@@ -79,7 +79,7 @@ impl Online {
 }
 
 /// What belongs to one bound resource, also over an outage that the stream survives by being resumed.
-pub(super) struct Identity {
+pub(super) struct BoundResource {
     pub(super) jid: FullJid,
     pub(super) management: SharedManagement,
     /// Tells this one from those before and after.
@@ -92,7 +92,7 @@ pub(super) struct Identity {
     requests: u64,
 }
 
-impl Identity {
+impl BoundResource {
     /// A resource that was bound just now; `managed` if stream management is asked for on its stream.
     pub(super) fn new(jid: FullJid, managed: bool, serial: u64) -> Self {
         let management = SharedManagement::default();
@@ -104,7 +104,7 @@ impl Identity {
 
     /// Keeps where the answer goes to until it is there, and gives the request's number; none if there are too many.
     fn keep(&mut self, reply_to: &Rc<ReplyTo>) -> Option<u64> {
-        let bytes = self.pending_bytes + reply_to.weight();
+        let bytes = self.pending_bytes + reply_to.memory_cost();
         if self.pending.len() >= MAX_PENDING || bytes > MAX_PENDING_BYTES {
             return None;
         }
@@ -117,7 +117,7 @@ impl Identity {
     /// Whether this request is still to be answered; from now on it is not.
     fn settle(&mut self, number: u64) -> bool {
         let settled = self.pending.remove(&number);
-        self.pending_bytes -= settled.as_ref().map_or(0, |reply_to| reply_to.weight());
+        self.pending_bytes -= settled.as_ref().map_or(0, |reply_to| reply_to.memory_cost());
         settled.is_some()
     }
 
@@ -129,23 +129,23 @@ impl Identity {
 
 impl Connection {
     /// The initial presence.
-    pub(super) fn greet(&mut self) {
+    pub(super) fn send_initial_presence(&mut self) {
         self.transmit(Stanza::Presence(Presence { priority: -1 }));
     }
 
     /// Sends a stanza; in an outage it waits for the stream to be resumed.
     fn transmit(&self, stanza: Stanza) {
-        let Some(identity) = &self.identity else { return };
+        let Some(resource) = &self.resource else { return };
         // Nothing follows `</stream:stream>`.
         if matches!(self.state, State::Closing) {
             return;
         }
         let error = stanza.is_error();
-        let ask = identity.management.borrow_mut().sent(stanza.clone());
+        let ask = resource.management.borrow_mut().sent(stanza.clone());
         if let State::Online(online) = &self.state {
-            online.send(Out::Stanza(stanza));
+            online.send(StreamCommand::Stanza(stanza));
             if ask {
-                online.send(Out::AskAcknowledgement);
+                online.send(StreamCommand::AskAcknowledgement);
             }
         }
         self.around.board.update(self.id(), |report| {
@@ -155,15 +155,15 @@ impl Connection {
     }
 
     /// Sends again what the server has not got of a stream that is resumed.
-    pub(super) fn send_again(&self, handled: u32) {
-        let (State::Online(online), Some(identity)) = (&self.state, &self.identity) else { return };
-        match identity.management.borrow_mut().resumed(handled) {
+    pub(super) fn retransmit(&self, handled: u32) {
+        let (State::Online(online), Some(resource)) = (&self.state, &self.resource) else { return };
+        match resource.management.borrow_mut().resumed(handled) {
             Ok(again) => {
                 for stanza in again {
-                    online.send(Out::Stanza(stanza));
+                    online.send(StreamCommand::Stanza(stanza));
                 }
             }
-            Err(error) => _ = online.send(Out::Abort(error)),
+            Err(error) => _ = online.send(StreamCommand::Abort(error)),
         }
     }
 
@@ -212,9 +212,9 @@ impl Connection {
     /// Any answer to our ping is a sign of life, an error too; whatever else comes as an answer is nobody's.
     fn received_answer(&mut self, id: Option<&str>, from: Option<&str>) {
         let name = self.name().to_string();
-        let (State::Online(online), Some(identity)) = (&mut self.state, &self.identity) else { return };
+        let (State::Online(online), Some(resource)) = (&mut self.state, &self.resource) else { return };
         let ours = online.ping.as_ref().is_some_and(|(awaited, _)| id == Some(awaited));
-        if ours && is_own_server(from, &identity.jid) {
+        if ours && is_own_server(from, &resource.jid) {
             if let Some((_, sent)) = online.ping.take() {
                 tracing::debug!("{name}: the server answered after {} ms", sent.elapsed().as_millis());
             }
@@ -230,16 +230,16 @@ impl Connection {
         ctx: &mut Context<Self>,
     ) {
         let (id, alias) = (self.id(), self.settings.alias.clone());
-        let Some(identity) = &mut self.identity else { return };
+        let Some(resource) = &mut self.resource else { return };
         let reply_to = Rc::new(reply_to);
-        let Some(number) = identity.keep(&reply_to) else {
+        let Some(number) = resource.keep(&reply_to) else {
             let from = reply_to.from.as_deref().unwrap_or("its own server");
             notice!("connection {id} ({alias}): connection request from {from} refused: too many at once");
             self.around.board.update(id, |report| report.stats.count(Refusal::Limit));
             return self.answer(reply_to.service_unavailable());
         };
-        let serial = identity.serial;
-        let account = identity.jid.to_bare();
+        let serial = resource.serial;
+        let account = resource.jid.to_bare();
         let request = Request { connection: id, account, from: reply_to.from.clone(), credentials };
         let asked = self.around.router.send(Ask { request, alias: alias.clone() });
         ctx.spawn(asked.into_actor(self).map(move |outcome, connection, _| {
@@ -250,8 +250,8 @@ impl Connection {
                 connection.around.board.update(id, |report| report.stats.notify_failed += 1);
             }
             // The answer belongs to the bound resource that got the request.
-            let identity = connection.identity.as_mut().filter(|identity| identity.serial == serial);
-            if identity.is_some_and(|identity| identity.settle(number)) {
+            let resource = connection.resource.as_mut().filter(|resource| resource.serial == serial);
+            if resource.is_some_and(|resource| resource.settle(number)) {
                 connection.answer(match outcome {
                     Ok(Outcome::Accepted) => reply_to.result(),
                     Ok(Outcome::Refused(Refusal::Malformed)) => reply_to.bad_request(),
@@ -264,10 +264,10 @@ impl Connection {
 
     /// Answers the requests whose outcome cannot be awaited any more, because the stream is about to be closed: each gets
     /// its one answer (RFC 6120 8.2.3). How they go on is counted all the same.
-    pub(super) fn answer_the_undecided(&mut self) {
-        let Some(identity) = &mut self.identity else { return };
-        identity.pending_bytes = 0;
-        for reply_to in std::mem::take(&mut identity.pending).into_values() {
+    pub(super) fn reject_pending(&mut self) {
+        let Some(resource) = &mut self.resource else { return };
+        resource.pending_bytes = 0;
+        for reply_to in std::mem::take(&mut resource.pending).into_values() {
             let from = reply_to.from.as_deref().unwrap_or("its own server");
             notice!("{}: connection request from {from} not decided yet: the stream is closed", self.name());
             self.answer(reply_to.service_unavailable());
@@ -276,11 +276,11 @@ impl Connection {
 
     fn disco_info(&mut self, node: bool, reply_to: ReplyTo, ctx: &mut Context<Self>) {
         let connection = self.id();
-        let Some(identity) = &self.identity else { return };
-        let serial = identity.serial;
-        let question = MayKnow { connection, account: identity.jid.to_bare(), from: reply_to.from.clone() };
+        let Some(resource) = &self.resource else { return };
+        let serial = resource.serial;
+        let question = MayKnow { connection, account: resource.jid.to_bare(), from: reply_to.from.clone() };
         ctx.spawn(self.around.router.send(question).into_actor(self).map(move |knowledge, connection, _| {
-            if connection.identity.as_ref().is_none_or(|identity| identity.serial != serial) {
+            if connection.resource.as_ref().is_none_or(|resource| resource.serial != serial) {
                 return;
             }
             connection.answer(match knowledge.ok().flatten() {
@@ -297,20 +297,20 @@ impl Connection {
             ctx.cancel_future(timer);
         }
         let now = Instant::now();
-        let next = match online.keepalive.due(online.heard.get(), now) {
+        let next = match online.keepalive.due(online.last_received.get(), now) {
             Due::Never => return,
             Due::At(next) => next,
             Due::Dead => {
-                let silent = StreamFault::Silent(online.heard.get().elapsed().as_secs());
+                let silent = StreamFault::Silent(online.last_received.get().elapsed().as_secs());
                 return self.lost(&End::Fault(silent), ctx);
             }
             Due::Ask => {
-                let next = match online.keepalive.due(online.heard.get(), now) {
+                let next = match online.keepalive.due(online.last_received.get(), now) {
                     Due::At(next) => next,
                     Due::Ask | Due::Dead | Due::Never => now,
                 };
-                if self.identity.as_ref().is_some_and(|identity| identity.management.borrow().is_on()) {
-                    online.send(Out::AskAcknowledgement);
+                if self.resource.as_ref().is_some_and(|resource| resource.management.borrow().is_on()) {
+                    online.send(StreamCommand::AskAcknowledgement);
                 } else {
                     let id = format!("{:016x}", rand::rng().random::<u64>());
                     online.ping = Some((id.clone(), now));

@@ -73,7 +73,7 @@ impl Connection {
         });
         tracing::debug!("{}: attempt {number} at {address}", self.name());
         let (account, tls) = (self.account.clone(), self.tls.clone());
-        let resumption = self.identity.as_ref().and_then(|identity| identity.management.borrow().resumption());
+        let resumption = self.resource.as_ref().and_then(|resource| resource.management.borrow().resumption());
         let work = async move { attempt(&address, &account, &tls, resumption).await };
         #[cfg(feature = "test-hooks")]
         let work = crate::actors::hooks::at_work(format!("connection {}", self.id()), work);
@@ -89,8 +89,8 @@ impl Connection {
         };
         let mut floor = Duration::ZERO;
         let mut status = status_of(&error);
-        if let Cause::StreamError(said) = &error.cause {
-            match consequence(said) {
+        if let Cause::StreamError(condition) = &error.cause {
+            match consequence(condition) {
                 Consequence::SeeOther(target) if self.follow(&target) => {
                     self.servers.redirect = Some(target);
                     return self.begin_round(ctx);

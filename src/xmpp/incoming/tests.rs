@@ -124,9 +124,9 @@ fn the_login_s_elements_hold_their_base64() {
     assert_eq!(read(&format!("<success {SASL}/>")), "SaslSuccess { data: \"\" }");
 }
 
-fn said(text: &str) -> Said {
+fn error_of(text: &str) -> ErrorCondition {
     match received(text) {
-        Element::Known(Known::SaslFailure { said } | Known::StreamError(StreamError { said })) => said,
+        Element::Known(Known::SaslFailure { condition } | Known::StreamError(StreamError { condition })) => condition,
         other => panic!("{text}: {other:?}"),
     }
 }
@@ -135,7 +135,7 @@ fn said(text: &str) -> Said {
 fn what_a_server_says_of_an_error_is_kept() {
     let error = |inner: &str| {
         let inner = inner.replace('!', " xmlns='urn:ietf:params:xml:ns:xmpp-streams'");
-        said(&format!("<stream:error>{inner}</stream:error>"))
+        error_of(&format!("<stream:error>{inner}</stream:error>"))
     };
     let cases = [
         ("", None, "", None),
@@ -150,7 +150,7 @@ fn what_a_server_says_of_an_error_is_kept() {
         ("stray text", None, "", None),
     ];
     for (inner, condition, content, text) in cases {
-        let expected = Said {
+        let expected = ErrorCondition {
             condition: condition.map(str::to_owned),
             content: content.to_owned(),
             text: text.map(str::to_owned),
@@ -161,10 +161,10 @@ fn what_a_server_says_of_an_error_is_kept() {
 
 #[test]
 fn a_refused_login_says_why() {
-    let refused = said(&format!("<failure {SASL} x='1'><not-authorized/><text xml:lang='en'>no</text>x</failure>"));
+    let refused = error_of(&format!("<failure {SASL} x='1'><not-authorized/><text xml:lang='en'>no</text>x</failure>"));
     assert_eq!(refused.to_string(), "not-authorized (no)");
-    assert_eq!(said(&format!("<failure {SASL}/>")).to_string(), "undefined-condition");
-    assert_eq!(said(&format!("<failure {SASL}><text/></failure>")).to_string(), "undefined-condition");
+    assert_eq!(error_of(&format!("<failure {SASL}/>")).to_string(), "undefined-condition");
+    assert_eq!(error_of(&format!("<failure {SASL}><text/></failure>")).to_string(), "undefined-condition");
 }
 
 /// It is read to its end and dropped: what it means for the login is the login's question.
