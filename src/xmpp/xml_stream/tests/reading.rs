@@ -33,7 +33,7 @@ fn a_header_elements_and_the_footer() {
         "Element(Known(Presence { type_: None }))",
         "Element(Unknown)",
         "Element(Known(Iq(Iq { type_: Some(\"result\"), id: Some(\"2\")",
-        "Element(Known(StreamError(StreamError { said: Said { condition: Some(\"see-other-host\"), content: \"b.test:1\"",
+        "Element(Known(StreamError(StreamError { condition: ErrorCondition { condition: Some(\"see-other-host\"), content: \"b.test:1\"",
         "Footer",
         "Closed",
     ];
