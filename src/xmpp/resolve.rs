@@ -12,7 +12,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 use hickory_resolver::system_conf::parse_resolv_conf;
 
-use super::servers::{Address, Security, Target, alternate, order};
+use super::servers::{ResolvedServer, Security, Target, order};
 use crate::config::read;
 
 /// How long the addresses of one host may take. All are looked up side by side, so that one whose name servers are silent
@@ -60,12 +60,12 @@ pub enum Query {
     Targets(Vec<Target>),
 }
 
-/// Looks the query up and returns the flat list of addresses in the order in which they are tried. The resolver's
-/// configuration is read anew each time: the WAN may have changed.
+/// Looks the query up and returns the servers in the order in which they are tried. Each of them has at least one address.
+/// The resolver's configuration is read anew each time: the WAN may have changed.
 ///
 /// # Errors
-/// [`ResolveError`]; there is at least one address otherwise.
-pub async fn resolve(query: Query, resolv_conf: &Path) -> Result<Vec<Address>, ResolveError> {
+/// [`ResolveError`]; there is at least one server otherwise.
+pub async fn resolve(query: Query, resolv_conf: &Path) -> Result<Vec<ResolvedServer>, ResolveError> {
     let mut names = Names { resolv_conf, resolver: None };
     let (targets, wanted) = match query {
         Query::Srv { domain, use_tls } => (names.srv(&domain, use_tls).await?, domain),
@@ -83,11 +83,9 @@ pub async fn resolve(query: Query, resolv_conf: &Path) -> Result<Vec<Address>, R
     let mut failure = no_resolver;
     for (target, found) in targets.into_iter().zip(found) {
         match found {
-            Ok(addresses) => list.extend(alternate(&addresses).into_iter().map(|ip| Address {
-                socket: (ip, target.port).into(),
-                host: target.host.clone(),
-                security: target.security,
-            })),
+            // Without an address it is no server to try.
+            Ok(addresses) if addresses.is_empty() => {}
+            Ok(addresses) => list.push(ResolvedServer::new(target, &addresses)),
             Err(error) => failure = failure.or(Some(error)),
         }
     }

@@ -61,6 +61,23 @@ impl Target {
     }
 }
 
+/// A server of the list, with the addresses of its host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedServer {
+    /// The host, its port, and how TLS begins there.
+    pub target: Target,
+    /// All addresses of the host, in the order in which connections to them are attempted (RFC 8305 4).
+    pub addresses: Vec<IpAddr>,
+}
+
+impl ResolvedServer {
+    /// A server whose host has these addresses, in the resolver's order.
+    #[must_use]
+    pub fn new(target: Target, addresses: &[IpAddr]) -> Self {
+        Self { target, addresses: interleave_families(addresses) }
+    }
+}
+
 /// One address to connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -70,6 +87,14 @@ pub struct Address {
     pub host: String,
     /// How TLS begins there.
     pub security: Security,
+}
+
+impl Address {
+    /// The addresses of a server, in its order.
+    pub fn of(server: &ResolvedServer) -> impl Iterator<Item = Self> {
+        let Target { host, port, security, .. } = &server.target;
+        server.addresses.iter().map(|ip| Self { socket: (*ip, *port).into(), host: host.clone(), security: *security })
+    }
 }
 
 impl fmt::Display for Address {
@@ -119,20 +144,16 @@ fn draw_by_weight(mut group: Vec<Target>, rng: &mut impl Rng, ordered: &mut Vec<
     }
 }
 
-/// The addresses of one target: the families alternate, beginning with that of the first one.
-#[must_use]
-pub fn alternate(addresses: &[IpAddr]) -> Vec<IpAddr> {
-    let Some(first) = addresses.first() else { return Vec::new() };
-    let (same, other): (Vec<IpAddr>, Vec<IpAddr>) =
-        addresses.iter().partition(|address| address.is_ipv4() == first.is_ipv4());
-    let mut other = other.into_iter();
-    let mut out = Vec::with_capacity(addresses.len());
-    for address in same {
-        out.push(address);
-        out.extend(other.next());
+/// Interleaves the address families, IPv6 first (RFC 8305 4). Within a family the order stays.
+fn interleave_families(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let (six, four): (Vec<IpAddr>, Vec<IpAddr>) = addresses.iter().partition(|address| address.is_ipv6());
+    let (mut six, mut four) = (six.into_iter(), four.into_iter());
+    let mut interleaved = Vec::with_capacity(addresses.len());
+    while interleaved.len() < addresses.len() {
+        interleaved.extend(six.next());
+        interleaved.extend(four.next());
     }
-    out.extend(other);
-    out
+    interleaved
 }
 
 #[cfg(test)]
@@ -198,12 +219,12 @@ mod tests {
     }
 
     #[test]
-    fn families_alternate_from_the_first_one() {
+    fn address_families_are_interleaved_with_ipv6_first() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let list = [ip("::1"), ip("::2"), ip("10.0.0.1"), ip("10.0.0.2"), ip("10.0.0.3")];
+        let list = [ip("10.0.0.1"), ip("10.0.0.2"), ip("10.0.0.3"), ip("::1"), ip("::2")];
         let expected = [ip("::1"), ip("10.0.0.1"), ip("::2"), ip("10.0.0.2"), ip("10.0.0.3")];
-        assert_eq!(alternate(&list), expected);
-        assert_eq!(alternate(&[ip("10.0.0.1"), ip("::1")]), [ip("10.0.0.1"), ip("::1")]);
-        assert!(alternate(&[]).is_empty());
+        assert_eq!(ResolvedServer::new(Target::domain("a.test"), &list).addresses, expected);
+        assert_eq!(interleave_families(&[ip("::2"), ip("::1")]), [ip("::2"), ip("::1")]);
+        assert!(interleave_families(&[]).is_empty());
     }
 }

@@ -11,7 +11,7 @@ use crate::xmpp::connect::{AttemptError, Cause, Session, attempt};
 use crate::xmpp::resolve::{ResolveError, resolve};
 use crate::xmpp::retry::Next;
 use crate::xmpp::sasl::SaslError;
-use crate::xmpp::servers::{Address, Target};
+use crate::xmpp::servers::{Address, ResolvedServer, Target};
 use crate::xmpp::stream_error::{Consequence, consequence};
 
 /// How long a whole resolution may take.
@@ -41,10 +41,11 @@ impl Connection {
         self.state = State::Resolving(job);
     }
 
-    fn resolved(&mut self, list: Result<Vec<Address>, ResolveError>, ctx: &mut Context<Self>) {
+    fn resolved(&mut self, list: Result<Vec<ResolvedServer>, ResolveError>, ctx: &mut Context<Self>) {
         self.state = State::Idle;
         match list {
-            Ok(addresses) => {
+            Ok(servers) => {
+                let addresses: Vec<Address> = servers.iter().flat_map(Address::of).collect();
                 self.policy.resolved();
                 tracing::debug!("{}: servers: {}", self.name(), Listed(&addresses));
                 self.servers.addresses = addresses;
