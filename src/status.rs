@@ -138,14 +138,14 @@ pub struct Report {
     /// The counts.
     pub stats: Stats,
     /// The connection is not meant to run: what a run that is on its way out does is not to be seen.
-    at_rest: bool,
+    inactive: bool,
 }
 
 /// The reports of all connections. It outlives the actors that write into it.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Mutex<BTreeMap<ConnectionId, Report>>>);
+pub struct StatusTable(Arc<Mutex<BTreeMap<ConnectionId, Report>>>);
 
-impl Board {
+impl StatusTable {
     fn reports(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Report>> {
         // Numbers and words: a panic in between leaves nothing that would mislead.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -160,23 +160,23 @@ impl Board {
         report.address = None;
         report.attempt = 0;
         report.next = None;
-        report.at_rest = false;
+        report.inactive = false;
     }
 
     /// The report of a connection that is not meant to run; it stays so until its next run begins.
-    pub fn rest(&self, id: ConnectionId, alias: &str, status: Status, error: Option<&str>) {
+    pub fn set_inactive(&self, id: ConnectionId, alias: &str, status: Status, error: Option<&str>) {
         self.begin(id, alias);
         if let Some(error) = error {
             self.update(id, |report| report.error = Some(error.to_owned()));
         }
         self.enter(id, status);
-        self.update(id, |report| report.at_rest = true);
+        self.update(id, |report| report.inactive = true);
     }
 
     /// Changes one connection's report, if it was begun and is neither forgotten nor at rest: a connection that is on its
     /// way out must not bring itself back.
     pub fn update(&self, id: ConnectionId, change: impl FnOnce(&mut Report)) {
-        if let Some(report) = self.reports().get_mut(&id).filter(|report| !report.at_rest) {
+        if let Some(report) = self.reports().get_mut(&id).filter(|report| !report.inactive) {
             change(report);
         }
     }
@@ -205,7 +205,7 @@ impl Board {
 
 /// The answer to `xmppd status`: a line `name: value` for each thing there is to say, an empty line between connections.
 #[must_use]
-pub fn in_words(reports: &BTreeMap<ConnectionId, Report>, now: Instant) -> String {
+pub fn render(reports: &BTreeMap<ConnectionId, Report>, now: Instant) -> String {
     if reports.is_empty() {
         return "no connections\n".to_owned();
     }

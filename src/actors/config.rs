@@ -260,11 +260,11 @@ impl Config {
         board.retain(|id| running.connections.contains_key(&id) || refused.contains(&id));
         for connection in running.connections.values() {
             if !(running.general.enable && connection.enable) {
-                board.rest(connection.id, &connection.alias, Status::Disabled, None);
+                board.set_inactive(connection.id, &connection.alias, Status::Disabled, None);
             }
         }
         for id in refused.into_iter().filter(|id| !running.connections.contains_key(id)) {
-            board.rest(id, "", Status::ErrorMisconfigured, Some("the section is refused; the log says why"));
+            board.set_inactive(id, "", Status::ErrorMisconfigured, Some("the section is refused; the log says why"));
         }
     }
 }

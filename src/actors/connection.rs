@@ -29,21 +29,21 @@ use self::server_list::ServerList;
 use super::Stop;
 use super::router::Router;
 use crate::config::model::{Connection as Settings, ConnectionId};
-use crate::status::{Board, Status};
+use crate::status::{Report, Status, StatusTable};
 use crate::xmpp::connect::{Account, Session, SessionStart};
 use crate::xmpp::retry::{Next, Policy};
 use crate::xmpp::session::{CLOSE_LIMIT, End, Event, StreamCommand};
 use crate::xmpp::stream_error::{Consequence, consequence};
 use crate::xmpp::tls::{LazyTls, TlsSettings};
 
-/// What a connection needs of the house that it lives in.
+/// What all connections share. Cheap to clone.
 #[derive(Clone)]
-pub struct Surroundings {
-    /// Where requests are decided on.
+pub struct ConnectionContext {
+    /// Decides on connection requests.
     pub router: Addr<Router>,
-    /// Where the connection's status is kept.
-    pub board: Board,
-    /// The resolver's configuration.
+    /// Holds the status of each connection.
+    pub status: StatusTable,
+    /// Path of the resolver's configuration.
     pub resolv_conf: PathBuf,
 }
 
@@ -66,7 +66,7 @@ impl Message for Reconnect {
 pub struct Connection {
     settings: Settings,
     account: Account,
-    around: Surroundings,
+    context: ConnectionContext,
     policy: Policy,
     servers: ServerList,
     tls: LazyTls,
@@ -108,9 +108,9 @@ impl fmt::Display for Name<'_> {
 impl Connection {
     /// A connection that begins when it is started.
     #[must_use]
-    pub fn new(settings: Settings, around: Surroundings) -> Self {
+    pub fn new(settings: Settings, context: ConnectionContext) -> Self {
         // Now, and not when it is started: what is decided about it in between is not to be undone.
-        around.board.begin(settings.id, &settings.alias);
+        context.status.begin(settings.id, &settings.alias);
         let ascii_domain = idna::domain_to_ascii(&settings.domain).unwrap_or_else(|_| settings.domain.clone());
         let account = Account {
             username: settings.username.clone(),
@@ -125,7 +125,7 @@ impl Connection {
         Self {
             settings,
             account,
-            around,
+            context,
             policy,
             servers: ServerList::default(),
             tls,
@@ -145,8 +145,13 @@ impl Connection {
         Name(&self.settings)
     }
 
+    /// Changes this connection's row of the status table.
+    fn report(&self, change: impl FnOnce(&mut Report)) {
+        self.context.status.update(self.id(), change);
+    }
+
     fn enter(&self, status: Status) {
-        self.around.board.enter(self.id(), status);
+        self.context.status.enter(self.id(), status);
     }
 
     /// Ends what is under way.
@@ -171,7 +176,7 @@ impl Connection {
             }
         });
         self.state = State::Waiting { then, until, job };
-        self.around.board.update(self.id(), |report| report.next = Some(until));
+        self.report(|report| report.next = Some(until));
     }
 
     /// Waits for what the retry policy has next.
@@ -214,7 +219,7 @@ impl Connection {
         let verb = if handled.is_none() { "online" } else { "stream resumed" };
         tracing::info!("{}: {verb} as {} at {address} ({description})", self.name(), resource.jid);
         let jid = resource.jid.to_string();
-        self.around.board.update(self.id(), |report| {
+        self.report(|report| {
             report.jid = Some(jid);
             report.tls = tls;
             report.next = None;
@@ -237,7 +242,7 @@ impl Connection {
         let State::Online(online) = std::mem::replace(&mut self.state, State::Idle) else { return };
         let lived = online.since.elapsed();
         online.leave(ctx);
-        self.around.board.update(self.id(), |report| report.tls = false);
+        self.report(|report| report.tls = false);
         self.resource = self.resource.take().filter(|resource| end.is_resumable() && resource.is_resumable());
         let follows = match end {
             End::StreamError(condition) => consequence(condition),
@@ -276,7 +281,7 @@ impl Connection {
         let wait = next.wait();
         let (error, seconds) = (end.to_string(), wait.as_secs_f64());
         tracing::warn!("{}: stream lost after {} s: {error}; next try in {seconds:.1} s", self.name(), lived.as_secs());
-        self.around.board.update(self.id(), |report| report.error = Some(error));
+        self.report(|report| report.error = Some(error));
         self.enter(status);
         self.proceed(next, ctx);
     }
@@ -342,7 +347,7 @@ impl Handler<Update> for Connection {
         tracing::info!("{}: settings taken over in place", self.name());
         let retry_changed = settings.retry != self.settings.retry;
         self.settings = settings;
-        self.around.board.update(self.id(), |report| report.alias.clone_from(&self.settings.alias));
+        self.report(|report| report.alias.clone_from(&self.settings.alias));
         self.policy.update(self.settings.retry);
         if let State::Online(online) = &mut self.state {
             online.keepalive.update(self.settings.keepalive);

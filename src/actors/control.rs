@@ -16,7 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::config::ReconnectAll;
 use super::house::House;
-use crate::status::in_words;
+use crate::status::render;
 
 /// How long a client may take to say what it wants and to read the answer.
 const CLIENT_LIMIT: Duration = Duration::from_secs(5);
@@ -186,7 +186,7 @@ async fn converse(client: UnixStream, house: House) -> io::Result<()> {
 fn answer(request: &str, house: &House) -> String {
     let words: Vec<&str> = request.split_whitespace().collect();
     match words.as_slice() {
-        ["status"] => in_words(&house.board.all(), tokio::time::Instant::now()),
+        ["status"] => render(&house.board.all(), tokio::time::Instant::now()),
         ["reconnect"] => {
             if let Some(config) = &house.rooms().config {
                 config.do_send(ReconnectAll);

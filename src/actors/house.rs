@@ -16,7 +16,7 @@ use crate::config::model::{ConnectionId, Settings};
 use crate::cwmp::authorize::History;
 use crate::cwmp::credentials::Credentials;
 use crate::logging::LevelHandle;
-use crate::status::Board;
+use crate::status::StatusTable;
 use crate::supervision::Supervisor;
 
 /// The supervisor of the connections.
@@ -32,7 +32,7 @@ pub struct House {
     /// The log's level.
     pub level: Option<LevelHandle>,
     /// The connections' status.
-    pub board: Board,
+    pub board: StatusTable,
     /// What the router was asked before: a crash must not end a lock-out, nor a limit.
     pub history: Arc<Mutex<History>>,
     rooms: Arc<Mutex<Rooms>>,
@@ -70,7 +70,7 @@ impl House {
         Self {
             startup: Arc::new(startup),
             level,
-            board: Board::default(),
+            board: StatusTable::default(),
             history: Arc::default(),
             rooms: Arc::default(),
         }

@@ -13,7 +13,7 @@ use crate::cwmp::authorize::{Decision, History, Refusal, Request, accepts, allow
 use crate::cwmp::credentials::Credentials;
 use crate::cwmp::notify::{NotifyError, Occasion};
 use crate::notice;
-use crate::status::{Board, Stats};
+use crate::status::{Stats, StatusTable};
 
 /// What the router goes by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub struct Router {
     rules: Rules,
     /// It outlives the router.
     history: Arc<Mutex<History>>,
-    board: Board,
+    board: StatusTable,
     notifier: Addr<Notifier>,
     /// Who shares the notification that is under way; nobody if none is.
     waiting: Vec<oneshot::Sender<Result<(), NotifyError>>>,
@@ -92,7 +92,7 @@ impl Router {
     /// A router that goes by these rules and by what was asked before. How each request went is counted on the board,
     /// whether or not the connection is still there to answer it.
     #[must_use]
-    pub fn new(rules: Rules, notifier: Addr<Notifier>, history: Arc<Mutex<History>>, board: Board) -> Self {
+    pub fn new(rules: Rules, notifier: Addr<Notifier>, history: Arc<Mutex<History>>, board: StatusTable) -> Self {
         Self { rules, history, board, notifier, waiting: Vec::new() }
     }
 

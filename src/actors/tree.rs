@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::Config;
-use super::connection::{Connection, Surroundings};
+use super::connection::{Connection, ConnectionContext};
 use super::control::Control;
 use super::house::{Connections, House};
 use super::notifier::Notifier;
@@ -151,8 +151,8 @@ pub fn connection(house: House, id: ConnectionId) -> Child<ConnectionId> {
             return Running::new(actix_rt::spawn(async { ExitReason::Normal }), || ());
         };
         let router = rooms.router.clone().expect("the router is started before the connections");
-        let around = Surroundings { router, board: house.board.clone(), resolv_conf: house.resolv_conf() };
-        let (address, running) = Running::actor(Connection::new(settings, around));
+        let context = ConnectionContext { router, status: house.board.clone(), resolv_conf: house.resolv_conf() };
+        let (address, running) = Running::actor(Connection::new(settings, context));
         rooms.connection.insert(id, address);
         running
     };

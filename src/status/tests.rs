@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn without_connections_that_is_said() {
-    assert_eq!(in_words(&BTreeMap::new(), Instant::now()), "no connections\n");
+    assert_eq!(render(&BTreeMap::new(), Instant::now()), "no connections\n");
 }
 
 const FULL: &str = "connection: 3
@@ -43,7 +43,7 @@ fn full(now: Instant) -> Report {
         attempt: 2,
         next: Some(now + Duration::from_millis(1500)),
         error: Some("the server refuses the login: not-authorized ('no')".to_owned()),
-        at_rest: false,
+        inactive: false,
         stats: Stats {
             received: 1,
             transmitted: 2,
@@ -65,15 +65,15 @@ fn full(now: Instant) -> Report {
 #[test]
 fn a_connection_is_a_paragraph() {
     let now = Instant::now();
-    assert_eq!(in_words(&BTreeMap::from([(ConnectionId(3), full(now))]), now), FULL);
+    assert_eq!(render(&BTreeMap::from([(ConnectionId(3), full(now))]), now), FULL);
     // A wait that is over is no wait.
-    let over = in_words(&BTreeMap::from([(ConnectionId(3), full(now))]), now + Duration::from_secs(5));
+    let over = render(&BTreeMap::from([(ConnectionId(3), full(now))]), now + Duration::from_secs(5));
     assert!(over.contains("\nnext attempt in: 0.0\n"), "{over}");
 }
 
 #[test]
 fn what_is_not_known_is_a_dash_or_left_out() {
-    let text = in_words(&BTreeMap::from([(ConnectionId(1), Report::default())]), Instant::now());
+    let text = render(&BTreeMap::from([(ConnectionId(1), Report::default())]), Instant::now());
     for line in ["status: Disabled", "since: 0", "jid: -", "tls: false", "address: -", "attempt: 0"] {
         assert!(text.lines().any(|is| is == line), "{line}: {text}");
     }
@@ -85,7 +85,7 @@ fn connections_are_apart_and_in_order() {
     let now = Instant::now();
     let reports =
         BTreeMap::from([(ConnectionId(20), full(now)), (ConnectionId(3), full(now)), (ConnectionId(1), full(now))]);
-    let text = in_words(&reports, now);
+    let text = render(&reports, now);
     let firsts: Vec<_> = text.split("\n\n").map(|paragraph| paragraph.lines().next().unwrap_or_default()).collect();
     assert_eq!(firsts, ["connection: 1", "connection: 3", "connection: 20"]);
 }
@@ -102,7 +102,7 @@ fn a_value_is_one_line_whatever_is_in_it() {
         error: Some(bad.to_owned()),
         ..full(now)
     };
-    let text = in_words(&BTreeMap::from([(ConnectionId(3), report)]), now);
+    let text = render(&BTreeMap::from([(ConnectionId(3), report)]), now);
     assert_eq!(text.lines().count(), FULL.lines().count(), "{text}");
     assert_eq!(text.lines().filter(|line| line.starts_with("status: ")).count(), 1);
     assert!(!text.contains(['\u{1b}', '\u{85}', '\u{2028}']), "{text:?}");
@@ -110,19 +110,19 @@ fn a_value_is_one_line_whatever_is_in_it() {
 
 #[test]
 fn the_date_of_a_status_is_that_of_its_change() {
-    let board = Board::default();
+    let table = StatusTable::default();
     let id = ConnectionId(1);
-    board.enter(id, Status::Disabled);
-    assert!(board.all().is_empty(), "nobody brings himself back");
-    board.begin(id, "wan");
-    board.enter(id, Status::Disabled);
-    let first = board.all()[&id].since;
+    table.enter(id, Status::Disabled);
+    assert!(table.all().is_empty(), "nobody brings himself back");
+    table.begin(id, "wan");
+    table.enter(id, Status::Disabled);
+    let first = table.all()[&id].since;
     assert!(first.is_some(), "the first status has a date, the default one too");
-    board.update(id, |report| report.since = Some(UNIX_EPOCH));
-    board.enter(id, Status::Disabled);
-    assert_eq!(board.all()[&id].since, Some(UNIX_EPOCH));
-    board.enter(id, Status::Connecting);
-    assert_ne!(board.all()[&id].since, Some(UNIX_EPOCH));
+    table.update(id, |report| report.since = Some(UNIX_EPOCH));
+    table.enter(id, Status::Disabled);
+    assert_eq!(table.all()[&id].since, Some(UNIX_EPOCH));
+    table.enter(id, Status::Connecting);
+    assert_ne!(table.all()[&id].since, Some(UNIX_EPOCH));
 }
 
 #[test]
@@ -145,18 +145,18 @@ fn each_refusal_has_its_count() {
 
 #[test]
 fn a_connection_at_rest_stays_so_until_its_next_run() {
-    let board = Board::default();
+    let table = StatusTable::default();
     let id = ConnectionId(1);
-    board.begin(id, "wan");
-    board.rest(id, "wan 2", Status::ErrorMisconfigured, Some("why"));
-    board.enter(id, Status::Enabled);
-    board.update(id, |report| report.error = None);
-    let report = board.all().remove(&id).unwrap();
+    table.begin(id, "wan");
+    table.set_inactive(id, "wan 2", Status::ErrorMisconfigured, Some("why"));
+    table.enter(id, Status::Enabled);
+    table.update(id, |report| report.error = None);
+    let report = table.all().remove(&id).unwrap();
     let expected = ("wan 2", Status::ErrorMisconfigured, Some("why"));
     assert_eq!((report.alias.as_str(), report.status, report.error.as_deref()), expected);
-    board.rest(id, "wan 2", Status::Disabled, None);
-    assert_eq!(board.all()[&id].status, Status::Disabled);
-    board.begin(id, "wan 3");
-    board.enter(id, Status::Connecting);
-    assert_eq!(board.all()[&id].status, Status::Connecting);
+    table.set_inactive(id, "wan 2", Status::Disabled, None);
+    assert_eq!(table.all()[&id].status, Status::Disabled);
+    table.begin(id, "wan 3");
+    table.enter(id, Status::Connecting);
+    assert_eq!(table.all()[&id].status, Status::Connecting);
 }

@@ -148,7 +148,7 @@ impl Connection {
                 online.send(StreamCommand::AskAcknowledgement);
             }
         }
-        self.around.board.update(self.id(), |report| {
+        self.report(|report| {
             report.stats.transmitted += 1;
             report.stats.transmitted_errors += u64::from(error);
         });
@@ -191,7 +191,7 @@ impl Connection {
     }
 
     fn count_received(&self, type_: Option<&str>) {
-        self.around.board.update(self.id(), |report| {
+        self.report(|report| {
             report.stats.received += 1;
             report.stats.received_errors += u64::from(type_ == Some("error"));
         });
@@ -219,7 +219,7 @@ impl Connection {
                 tracing::debug!("{name}: the server answered after {} ms", sent.elapsed().as_millis());
             }
         } else {
-            self.around.board.update(self.id(), |report| report.stats.ignored += 1);
+            self.report(|report| report.stats.ignored += 1);
         }
     }
 
@@ -235,19 +235,19 @@ impl Connection {
         let Some(number) = resource.keep(&reply_to) else {
             let from = reply_to.from.as_deref().unwrap_or("its own server");
             notice!("connection {id} ({alias}): connection request from {from} refused: too many at once");
-            self.around.board.update(id, |report| report.stats.count(Refusal::Limit));
+            self.report(|report| report.stats.count(Refusal::Limit));
             return self.answer(reply_to.service_unavailable());
         };
         let serial = resource.serial;
         let account = resource.jid.to_bare();
         let request = Request { connection: id, account, from: reply_to.from.clone(), credentials };
-        let asked = self.around.router.send(Ask { request, alias: alias.clone() });
+        let asked = self.context.router.send(Ask { request, alias: alias.clone() });
         ctx.spawn(asked.into_actor(self).map(move |outcome, connection, _| {
             if outcome.is_err() {
                 // Without a router nobody can say yes.
                 let from = reply_to.from.as_deref().unwrap_or("its own server");
                 notice!("connection {id} ({alias}): connection request from {from} failed: nobody is there to decide");
-                connection.around.board.update(id, |report| report.stats.notify_failed += 1);
+                connection.report(|report| report.stats.notify_failed += 1);
             }
             // The answer belongs to the bound resource that got the request.
             let resource = connection.resource.as_mut().filter(|resource| resource.serial == serial);
@@ -279,7 +279,7 @@ impl Connection {
         let Some(resource) = &self.resource else { return };
         let serial = resource.serial;
         let question = MayKnow { connection, account: resource.jid.to_bare(), from: reply_to.from.clone() };
-        ctx.spawn(self.around.router.send(question).into_actor(self).map(move |knowledge, connection, _| {
+        ctx.spawn(self.context.router.send(question).into_actor(self).map(move |knowledge, connection, _| {
             if connection.resource.as_ref().is_none_or(|resource| resource.serial != serial) {
                 return;
             }

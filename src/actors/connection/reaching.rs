@@ -25,7 +25,7 @@ impl Connection {
         self.leave(ctx);
         self.enter(Status::Connecting);
         let query = self.servers.query(&self.settings, &self.account.ascii_domain);
-        let resolv_conf = self.around.resolv_conf.clone();
+        let resolv_conf = self.context.resolv_conf.clone();
         let lookup = async move {
             let work = resolve(query, &resolv_conf);
             tokio::time::timeout(RESOLVE_LIMIT, work).await.unwrap_or_else(|_| {
@@ -67,7 +67,7 @@ impl Connection {
         let Some(address) = self.servers.present().cloned() else { return self.begin_round(ctx) };
         self.enter(Status::Connecting);
         let number = self.policy.attempt();
-        self.around.board.update(self.id(), |report| {
+        self.report(|report| {
             report.address = Some(address.to_string());
             report.attempt = number;
             report.next = None;
@@ -139,7 +139,7 @@ impl Connection {
     fn report_failure(&self, status: Status, error: &str, address: Option<&str>, wait: Duration) {
         let at = address.map(|address| format!(" at {address}")).unwrap_or_default();
         tracing::warn!("{}: attempt failed{at}: {error}; next try in {:.1} s", self.name(), wait.as_secs_f64());
-        self.around.board.update(self.id(), |report| report.error = Some(error.to_owned()));
+        self.report(|report| report.error = Some(error.to_owned()));
         self.enter(status);
     }
 }

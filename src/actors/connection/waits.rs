@@ -43,7 +43,7 @@ fn settings(retry: Retry) -> Settings {
 }
 
 struct Scene {
-    board: Board,
+    status: StatusTable,
     address: Addr<Connection>,
     log: Log,
 }
@@ -52,14 +52,14 @@ impl Scene {
     /// A connection in its first wait: there is no resolver.
     async fn waiting(retry: Retry) -> Self {
         let log = Log::capture();
-        let board = Board::default();
-        let around = Surroundings {
-            router: Router::new(Rules::default(), Notifier.start(), std::sync::Arc::default(), board.clone()).start(),
-            board: board.clone(),
+        let status = StatusTable::default();
+        let context = ConnectionContext {
+            router: Router::new(Rules::default(), Notifier.start(), std::sync::Arc::default(), status.clone()).start(),
+            status: status.clone(),
             resolv_conf: PathBuf::from("/nonexistent/resolv.conf"),
         };
-        let address = Connection::new(settings(retry), around).start();
-        let scene = Self { board, address, log };
+        let address = Connection::new(settings(retry), context).start();
+        let scene = Self { status, address, log };
         soon(async {
             while scene.failures() == 0 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -71,7 +71,7 @@ impl Scene {
 
     /// When the next attempt is due.
     fn due(&self) -> Instant {
-        self.board.all()[&ID].next.expect("a wait")
+        self.status.all()[&ID].next.expect("a wait")
     }
 
     fn remaining(&self) -> Duration {
@@ -134,7 +134,7 @@ fn other_settings_leave_the_wait_as_it_is() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(scene.due(), before);
-        assert_eq!(scene.board.all()[&ID].alias, "wan");
+        assert_eq!(scene.status.all()[&ID].alias, "wan");
         assert_eq!(scene.failures(), 1);
     });
 }
