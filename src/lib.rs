@@ -7,6 +7,7 @@ pub mod config;
 pub mod connreq;
 pub mod cwmp;
 pub mod logging;
+pub mod shutdown;
 pub mod status;
 pub mod supervision;
 pub mod xmpp;

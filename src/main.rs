@@ -1,7 +1,6 @@
 //! Starts xmppd, and says with its exit status how it ended.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use actix_rt::System;
 use clap::Parser;
@@ -17,6 +16,7 @@ use xmppd::cli::{self, Cli, Wish};
 use xmppd::config::Startup;
 use xmppd::config::model::LogLevel;
 use xmppd::logging;
+use xmppd::shutdown;
 use xmppd::supervision::{ExitReason, Stop, log_panics};
 
 fn main() -> ExitCode {
@@ -76,19 +76,12 @@ fn write_no_core() {
 /// keys of a login are still being derived, on a thread that nobody can interrupt and the system waits for.
 fn end_soon(code: u8) {
     let end = move || {
-        std::thread::sleep(DROP_LIMIT);
+        std::thread::sleep(shutdown::EXIT);
         std::process::exit(code.into());
     };
     // Without this thread it takes as long as it takes.
     let _ = std::thread::Builder::new().spawn(end);
 }
-
-/// What is left holds sockets and files alone.
-const DROP_LIMIT: Duration = Duration::from_millis(150);
-
-/// What is not closed this long after the first SIGTERM is cut off: the process is to be gone within 3 s, also when actors
-/// one after the other use up the time they have to stop.
-const STOP_LIMIT: Duration = Duration::from_millis(2700);
 
 async fn live(house: House) -> Result<ExitReason, Box<dyn std::error::Error>> {
     let mut signals = Signals::new()?;
@@ -129,7 +122,7 @@ async fn live(house: House) -> Result<ExitReason, Box<dyn std::error::Error>> {
 /// Waits until stopping takes too long, if it has begun.
 async fn too_long_since(begun: Option<Instant>) {
     match begun {
-        Some(begun) => tokio::time::sleep_until(begun + STOP_LIMIT).await,
+        Some(begun) => tokio::time::sleep_until(begun + shutdown::ACTORS).await,
         None => std::future::pending().await,
     }
 }

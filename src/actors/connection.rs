@@ -29,10 +29,11 @@ use self::server_list::ServerList;
 use super::Stop;
 use super::router::Router;
 use crate::config::model::{Connection as Settings, ConnectionId};
+use crate::shutdown;
 use crate::status::{Report, Status, StatusTable};
 use crate::xmpp::connect::{Account, Session, SessionStart};
 use crate::xmpp::retry::{Next, Policy};
-use crate::xmpp::session::{CLOSE_LIMIT, End, Event, StreamCommand};
+use crate::xmpp::session::{End, Event, StreamCommand};
 use crate::xmpp::stream_error::{Consequence, consequence};
 use crate::xmpp::tls::{LazyTls, TlsSettings};
 
@@ -330,8 +331,11 @@ impl Handler<Stop> for Connection {
         {
             tracing::info!("{}: closing the stream", self.name());
             self.state = State::Closing;
-            // The session keeps to its own limits; this one is for the case that even they fail.
-            ctx.run_later(2 * CLOSE_LIMIT, |_, ctx| ctx.stop());
+            // A server that has stopped reading leaves no room for the command: then the session never sees it.
+            ctx.run_later(shutdown::STREAM, |connection, ctx| {
+                tracing::info!("{}: closing the stream timed out: connection aborted", connection.name());
+                ctx.stop();
+            });
             return;
         }
         if !matches!(self.state, State::Closing) {
@@ -372,5 +376,7 @@ impl Handler<Reconnect> for Connection {
 
 super::crashes_when_told!(Connection);
 
+#[cfg(test)]
+mod closing;
 #[cfg(test)]
 mod waits;

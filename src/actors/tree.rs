@@ -22,6 +22,7 @@ use super::house::{Connections, House};
 use super::notifier::Notifier;
 use super::router::{Router, Rules};
 use crate::config::model::{ConnectionId, Settings};
+use crate::shutdown;
 use crate::status::Status;
 use crate::supervision::{
     Child, ChildSpec, ExitReason, Incarnation, Intensity, RestartType, Running, Shutdown, Strategy, SupervisionError,
@@ -36,8 +37,6 @@ const PERIOD: Duration = Duration::from_secs(60);
 
 /// Actors that hold nothing open stop at once.
 const PROMPT: Duration = Duration::from_millis(500);
-/// A connection exchanges `</stream:stream>` first. Together with the rest it stays below the 3 s for SIGTERM.
-const STREAM_CLOSE: Duration = Duration::from_millis(2500);
 
 /// The supervisor at the root.
 ///
@@ -139,7 +138,7 @@ pub fn connection(house: House, id: ConnectionId) -> Child<ConnectionId> {
     let spec = ChildSpec {
         id,
         restart: RestartType::Transient,
-        shutdown: Shutdown::Within(STREAM_CLOSE),
+        shutdown: Shutdown::Within(shutdown::CONNECTION),
         budget: Some(Intensity { exits: CONNECTION_EXITS, period: PERIOD }),
     };
     #[allow(clippy::expect_used, reason = "its panic is an exit like any other")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{Stream, unfold};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 
 use super::connect::{Session, SessionStart};
 use super::incoming::{Element, ErrorCondition, Known};
@@ -14,20 +15,18 @@ use super::outgoing::{
 };
 use super::stream_management::{Management, TooHigh};
 use super::transport::Buffered;
-use super::xml_stream::{Received, StreamFault, XmlStream};
+use super::xml_stream::{Next, Received, StreamFault, XmlStream};
+use crate::shutdown;
 
-/// How long the server may take to answer `</stream:stream>` with its own (RFC 6120 4.4).
-pub const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// How long a farewell to a stream that is over already may take: our `</stream:stream>`, a stream error, the end of TLS.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long a last word to a broken stream may take.
-const LAST_WORD_LIMIT: Duration = Duration::from_secs(1);
-
-/// What the connection has to say.
+/// What the connection wants of its stream.
 #[derive(Debug)]
 pub enum StreamCommand {
-    /// A stanza.
+    /// Send a stanza.
     Stanza(Stanza),
-    /// A sign of life is wanted, by stream management.
+    /// Ask for an acknowledgement (`<r/>`): with stream management the keepalive's request, too.
     AskAcknowledgement,
     /// The server's counts make no sense: leave.
     Abort(TooHigh),
@@ -123,39 +122,45 @@ impl Wire {
             self.stream.queue(&Enable { resume: "true" })?;
         }
         loop {
-            tokio::select! {
-                biased;
-                // What waits here costs less than what is queued as bytes.
-                out = self.outgoing.recv(), if self.stream.has_room() => match out {
-                    Some(StreamCommand::Stanza(stanza)) => self.stream.queue(&stanza)?,
-                    Some(StreamCommand::AskAcknowledgement) => self.stream.queue(&AcknowledgementRequest)?,
-                    Some(StreamCommand::Abort(error)) => return Err(error.into()),
-                    Some(StreamCommand::Close) => return Ok(self.close().await),
-                    // The connection has left the stream. A farewell would end the session that it may want to resume.
-                    None => std::future::pending().await,
-                },
-                received = self.stream.next() => match received? {
-                    Received::Header { .. } => {}
-                    Received::Element(element) => match *element {
-                        Element::Known(Known::StreamError(error)) => {
-                            self.answer_footer().await;
-                            return Ok(Event::Ended(End::StreamError(error.condition)));
-                        }
-                        element => if let Some(event) = self.received(element)? {
-                            return Ok(event);
-                        }
-                    },
-                    Received::Footer => {
-                        self.answer_footer().await;
-                        return Ok(Event::Ended(End::ClosedByServer));
-                    }
-                },
+            // Commands first: what waits in their queue takes less memory than what is queued as bytes.
+            let next = self.stream.next_or(|cx| self.outgoing.poll_recv(cx)).await?;
+            let event = match next {
+                Next::Item(command) => self.carry_out(command).await?,
+                Next::Received(received) => self.received(received).await?,
+            };
+            if let Some(event) = event {
+                return Ok(event);
             }
         }
     }
 
+    async fn carry_out(&mut self, command: Option<StreamCommand>) -> Result<Option<Event>, End> {
+        match command {
+            Some(StreamCommand::Stanza(stanza)) => self.stream.queue(&stanza)?,
+            Some(StreamCommand::AskAcknowledgement) => self.stream.queue(&AcknowledgementRequest)?,
+            Some(StreamCommand::Abort(error)) => return Err(error.into()),
+            Some(StreamCommand::Close) => return Ok(Some(self.close().await)),
+            // The connection has left the stream. A farewell would end the session that it may want to resume.
+            None => std::future::pending().await,
+        }
+        Ok(None)
+    }
+
+    async fn received(&mut self, received: Received) -> Result<Option<Event>, End> {
+        let end = match received {
+            Received::Header { .. } => return Ok(None),
+            Received::Element(element) => match *element {
+                Element::Known(Known::StreamError(error)) => End::StreamError(error.condition),
+                element => return self.received_element(element),
+            },
+            Received::Footer => End::ClosedByServer,
+        };
+        self.answer_footer().await;
+        Ok(Some(Event::Ended(end)))
+    }
+
     /// Keeps the counts; what is left is for the connection.
-    fn received(&mut self, element: Element) -> Result<Option<Event>, End> {
+    fn received_element(&mut self, element: Element) -> Result<Option<Event>, End> {
         match &element {
             Element::Known(Known::ManagementEnabled { id, resume }) => {
                 let resumable = matches!(resume.as_deref(), Some("true" | "1"));
@@ -182,10 +187,11 @@ impl Wire {
         Ok(None)
     }
 
-    /// Our `</stream:stream>`, the server's, and the connection's end (RFC 6120 4.4).
+    /// Sends our `</stream:stream>`, waits for the server's, and ends the connection (RFC 6120 4.4).
     async fn close(&mut self) -> Event {
+        let deadline = Instant::now() + shutdown::STREAM;
         if self.management.borrow().is_on() {
-            // So that the server does not send what we have handled to somebody else (XEP-0198 4).
+            // So that the server does not redirect what we have handled (XEP-0198 4).
             let h = self.management.borrow().handled();
             let _ = self.stream.queue(&Acknowledgement { h });
         }
@@ -197,8 +203,8 @@ impl Wire {
                 }
             }
         };
-        let _ = tokio::time::timeout(CLOSE_LIMIT, footer).await;
-        let _ = tokio::time::timeout(LAST_WORD_LIMIT, self.stream.shutdown()).await;
+        let _ = tokio::time::timeout(shutdown::FOOTER, footer).await;
+        let _ = tokio::time::timeout_at(deadline, self.stream.shutdown()).await;
         Event::Ended(End::Closed)
     }
 
@@ -208,7 +214,7 @@ impl Wire {
             let _ = self.stream.flush().await;
             let _ = self.stream.shutdown().await;
         };
-        let _ = tokio::time::timeout(LAST_WORD_LIMIT, farewell).await;
+        let _ = tokio::time::timeout(FAREWELL_LIMIT, farewell).await;
     }
 
     /// Says why we leave, where there is something to say (RFC 6120 4.9.1.1).
@@ -225,3 +231,6 @@ impl Wire {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

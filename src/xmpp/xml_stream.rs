@@ -11,6 +11,7 @@
 mod fault;
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -45,6 +46,9 @@ const MAX_TOKEN: usize = MAX_ELEMENT + 64 * 1024;
 /// The most that waits to be written. More means that the server no longer reads what it asks us to answer.
 const MAX_QUEUED: usize = 1024 * 1024;
 
+/// Below so many queued bytes, more is taken from where it takes less memory than as bytes.
+const ROOM: usize = MAX_QUEUED / 2;
+
 /// What came in.
 #[derive(Debug)]
 pub enum Received {
@@ -59,6 +63,15 @@ pub enum Received {
     Element(Box<Element>),
     /// `</stream:stream>`: the server has closed the stream.
     Footer,
+}
+
+/// What [`XmlStream::next_or`] has found.
+#[derive(Debug)]
+pub enum Next<T> {
+    /// Something to send.
+    Item(T),
+    /// Something that came in.
+    Received(Received),
 }
 
 enum Reading {
@@ -156,11 +169,6 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
         self.writer.encode_into_bytes(item, &mut self.queued).map_err(unwritable)
     }
 
-    /// Whether more may be queued without hurry.
-    pub fn has_room(&self) -> bool {
-        self.queued.len() < MAX_QUEUED / 2
-    }
-
     /// Queues one element. It is written by the next call of [`next`](Self::next) or [`flush`](Self::flush).
     ///
     /// # Errors
@@ -207,7 +215,35 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
     /// # Errors
     /// After an error the stream is of no more use.
     pub async fn next(&mut self) -> Result<Received, StreamFault> {
-        poll_fn(|cx| self.poll_next(cx)).await
+        match self.next_or(|_| Poll::<Infallible>::Pending).await? {
+            Next::Received(received) => Ok(received),
+        }
+    }
+
+    /// As [`next`](Self::next), but takes from `source` as well, and first, while the queue has room. Room is looked for
+    /// after each write, and not only when the call begins: the server may read for a long time without sending anything.
+    ///
+    /// # Errors
+    /// After an error the stream is of no more use.
+    pub async fn next_or<T>(
+        &mut self,
+        mut source: impl FnMut(&mut TaskContext<'_>) -> Poll<T>,
+    ) -> Result<Next<T>, StreamFault> {
+        poll_fn(|cx| {
+            let written = self.poll_write(cx);
+            if self.queued.len() < ROOM
+                && let Poll::Ready(item) = source(cx)
+            {
+                return Poll::Ready(Ok(Next::Item(item)));
+            }
+            // A failed write is not reported before everything that came in has been read: the server may have said why.
+            match (self.poll_read(cx), written) {
+                (Poll::Ready(received), _) => Poll::Ready(received.map(Next::Received)),
+                (Poll::Pending, Poll::Ready(Err(error))) => Poll::Ready(Err(StreamFault::Io(error))),
+                (Poll::Pending, _) => Poll::Pending,
+            }
+        })
+        .await
     }
 
     fn poll_write(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
@@ -219,18 +255,6 @@ impl<Io: AsyncBufRead + AsyncWrite + Unpin> XmlStream<Io> {
             self.queued.advance(written);
         }
         Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Received, StreamFault>> {
-        // A failed write is not reported before everything that came in has been read: the server may have said why.
-        let written = self.poll_write(cx);
-        match self.poll_read(cx) {
-            Poll::Ready(received) => Poll::Ready(received),
-            Poll::Pending => match written {
-                Poll::Ready(Err(error)) => Poll::Ready(Err(StreamFault::Io(error))),
-                _ => Poll::Pending,
-            },
-        }
     }
 
     fn poll_read(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Received, StreamFault>> {

@@ -11,7 +11,7 @@ use crate::testing::{Log, paused, soon};
 
 const ID: ConnectionId = ConnectionId(1);
 
-fn retry(initial: u64, max: u64) -> Retry {
+pub(super) fn retry(initial: u64, max: u64) -> Retry {
     Retry { attempts: 16, initial: Duration::from_secs(initial), multiplier: 1000, max: Duration::from_secs(max) }
 }
 
@@ -42,6 +42,17 @@ fn settings(retry: Retry) -> Settings {
     }
 }
 
+/// A connection that has no resolver.
+pub(super) fn connection(retry: Retry) -> Connection {
+    let status = StatusTable::default();
+    let context = ConnectionContext {
+        router: Router::new(Rules::default(), Notifier.start(), std::sync::Arc::default(), status.clone()).start(),
+        status,
+        resolv_conf: PathBuf::from("/nonexistent/resolv.conf"),
+    };
+    Connection::new(settings(retry), context)
+}
+
 struct Scene {
     status: StatusTable,
     address: Addr<Connection>,
@@ -52,13 +63,9 @@ impl Scene {
     /// A connection in its first wait: there is no resolver.
     async fn waiting(retry: Retry) -> Self {
         let log = Log::capture();
-        let status = StatusTable::default();
-        let context = ConnectionContext {
-            router: Router::new(Rules::default(), Notifier.start(), std::sync::Arc::default(), status.clone()).start(),
-            status: status.clone(),
-            resolv_conf: PathBuf::from("/nonexistent/resolv.conf"),
-        };
-        let address = Connection::new(settings(retry), context).start();
+        let connection = connection(retry);
+        let status = connection.context.status.clone();
+        let address = connection.start();
         let scene = Self { status, address, log };
         soon(async {
             while scene.failures() == 0 {
