@@ -10,6 +10,7 @@ pub mod logging;
 pub mod shutdown;
 pub mod status;
 pub mod supervision;
+pub mod text;
 pub mod xmpp;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! The log: one line an event on standard error, which procd and systemd hand on; with the levels of syslog's names.
+//! The log: one line per event on standard error, which procd and systemd collect, with syslog's level names.
 //!
-//! tracing knows no NOTICE. Events for the target [`NOTICE`] are that: above INFO, below WARNING. What lies above ERROR in
-//! `loglevel` (EMERG, ALERT, CRITIC) shows errors, because xmppd has nothing graver to say than that.
+//! tracing has no NOTICE level. Events with the target [`NOTICE`] take its place, between INFO and WARNING. xmppd logs
+//! nothing above ERROR, so EMERG, ALERT and CRITIC in `loglevel` show errors.
 
 mod output;
 
@@ -18,33 +18,34 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::model::LogLevel;
+use crate::text::OneLine;
 use output::Output;
 
-/// The target of events of level NOTICE.
+/// The tracing target of NOTICE events.
 pub const NOTICE: &str = "xmppd::notice";
 
-/// Logs an event of level NOTICE: like `tracing::info!`, without a target.
+/// Logs an event at level NOTICE; arguments as for `tracing::info!`, without a target.
 #[macro_export]
 macro_rules! notice {
     ($($arguments:tt)+) => { ::tracing::info!(target: $crate::logging::NOTICE, $($arguments)+) };
 }
 
-/// Changes the level of a running log.
+/// Changes the log level at runtime.
 #[derive(Clone)]
 pub struct LevelHandle(reload::Handle<Targets, tracing_subscriber::Registry>);
 
 impl LevelHandle {
-    /// Sets the level. Takes effect at once.
+    /// Sets the level, with immediate effect.
     pub fn set(&self, level: LogLevel) {
-        // It fails only when the subscriber is gone, and then nothing is logged anyway.
+        // Fails only if the subscriber is gone; then nothing is logged anyway.
         let _ = self.0.reload(targets(level));
     }
 }
 
-/// Starts the log on standard error. It never waits for whoever reads it: lines that find no room are lost, and counted.
+/// Starts logging to standard error. Writing never blocks: lines that do not fit are dropped and counted.
 ///
 /// # Errors
-/// If a log was started before.
+/// A log was started before.
 pub fn start(level: LogLevel) -> Result<LevelHandle, TryInitError> {
     let (subscriber, handle) = subscriber(level, Output::new(std::io::stderr()));
     subscriber.try_init()?;
@@ -60,7 +61,7 @@ where
     (tracing_subscriber::registry().with(filter).with(layer), LevelHandle(handle))
 }
 
-/// What is let through. Our own words alone: libraries log what strangers send.
+/// The filter for a level. Only xmppd's own events pass: libraries log data from peers.
 fn targets(level: LogLevel) -> Targets {
     let (own, notice) = match level {
         LogLevel::Emergency | LogLevel::Alert | LogLevel::Critical | LogLevel::Error => {
@@ -74,7 +75,7 @@ fn targets(level: LogLevel) -> Targets {
     Targets::new().with_target("xmppd", own).with_target(NOTICE, notice)
 }
 
-/// `xmppd: LEVEL message`, as [`OneLine`] has it: one event is one line, whatever was put into it.
+/// Formats an event as `xmppd: LEVEL message`, on one line ([`OneLine`]).
 struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -95,28 +96,6 @@ where
         context.format_fields(Writer::new(&mut text), event)?;
         writeln!(out, "xmppd: {level} {}", OneLine(&text))
     }
-}
-
-/// Text from outside that stays on its line and cannot look like another one: what does not print is escaped.
-pub struct OneLine<'a>(pub &'a str);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            if is_unprintable(character) {
-                write!(f, "{}", character.escape_default())?;
-            } else {
-                fmt::Write::write_char(f, character)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Control characters, and those that begin a new line or turn the direction of writing in a terminal.
-fn is_unprintable(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

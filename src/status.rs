@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::config::model::ConnectionId;
 use crate::cwmp::authorize::Refusal;
-use crate::logging::OneLine;
+use crate::text::OneLine;
 
 /// `Status`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

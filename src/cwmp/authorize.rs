@@ -1,5 +1,4 @@
-//! Whether a connection request is granted: the decision of TR-069 Annex K on the CPE's side, a pure function of settings,
-//! history, request and time.
+//! Authorizes connection requests (TR-069 Annex K, CPE side): a pure function of settings, history, request and time.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -14,85 +13,87 @@ use super::sender::{is_allowed, is_listed};
 use crate::config::model::{ConnectionId, General};
 use crate::xmpp::payload::GivenCredentials;
 
-/// A request that arrived on a connection.
+/// A connection request received on a connection.
 #[derive(Debug)]
 pub struct Request {
-    /// The connection.
+    /// The connection that received it.
     pub connection: ConnectionId,
-    /// The account that received it.
+    /// The account of that connection.
     pub account: BareJid,
-    /// The sender as the server stamped it; none = the account's own server (RFC 6120 8.1.2.1).
+    /// The sender as stamped by the server; `None`: the account's own server (RFC 6120 8.1.2.1).
     pub from: Option<String>,
-    /// What the request holds; none if that is malformed.
+    /// The credentials in the request; `None` if the request is malformed.
     pub credentials: Option<GivenCredentials>,
 }
 
-/// The decision, before the CWMP client is told.
+/// The decision, made before the CWMP client is notified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Tell the CWMP client, then say yes.
+    /// Notify the CWMP client, then answer with its outcome.
     Grant,
-    /// Say no.
+    /// Answer with an error.
     Refuse(Refusal),
 }
 
-/// Why a request is refused, in the order in which the rules are checked.
+/// The reason of a refusal, in the order in which the rules are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
     /// Connection requests are not enabled on this connection.
     Disabled,
     /// The sender is not allowed.
     Sender,
-    /// The sender gave wrong credentials too often.
+    /// The sender is locked out after wrong credentials.
     Locked,
-    /// User name or password missing, twice, or with elements in them.
+    /// User name or password is missing, repeated, or contains elements.
     Malformed,
-    /// User name or password wrong, or none configured.
+    /// User name or password is wrong, or none is configured.
     Credentials,
-    /// The CWMP client was told often enough.
+    /// The CWMP client was notified `connreq_limit` times within `connreq_period`.
     Limit,
 }
 
 impl Refusal {
-    /// For the log.
+    /// The reason in words, for the log.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
-            Self::Disabled => "this connection does not take connection requests (option 'id')",
+            Self::Disabled => "connection requests are not enabled on this connection (option 'id')",
             Self::Sender => "the sender is not in allowed_jid",
             Self::Locked => "the sender is locked out after too many wrong credentials",
-            Self::Malformed => "user name or password is missing, given twice, or has elements in it",
+            Self::Malformed => "user name or password is missing, repeated, or contains elements",
             Self::Credentials => "wrong user name or password, or none configured",
-            Self::Limit => "the CWMP client was told often enough for now (connreq_limit)",
+            Self::Limit => "the limit of notifications is reached (connreq_limit)",
         }
     }
 }
 
-/// What was asked before. Its size is bounded whoever asks: see [`Lockout`] for the senders, and of the times when the CWMP
-/// client was told the last `connreq_limit` are kept. So a period that is changed holds at once, to the letter; what was not
-/// counted under a lower limit, or under none, is not counted afterwards either.
+/// Past requests, as far as they decide later ones. Bounded: see [`Lockout`] for the senders; of the notifications the last
+/// `connreq_limit` are kept. A changed `connreq_period` therefore applies to past notifications as well. Notifications that
+/// a lower limit (or none) did not record are not counted after the limit is raised.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     lockout: Lockout,
-    told: VecDeque<Instant>,
+    notified: VecDeque<Instant>,
 }
 
 impl History {
-    /// Whether the CWMP client was told `limit` times within the last `period`.
-    fn is_told_often_enough(&self, limit: usize, period: Duration, now: Instant) -> bool {
-        let nth_last = self.told.len().checked_sub(limit).and_then(|n| self.told.get(n));
+    /// Whether the CWMP client was notified `limit` times within the last `period`.
+    fn is_rate_limited(&self, limit: usize, period: Duration, now: Instant) -> bool {
+        let nth_last = self.notified.len().checked_sub(limit).and_then(|n| self.notified.get(n));
         nth_last.is_some_and(|at| now.duration_since(*at) < period)
     }
 
-    fn note_told(&mut self, limit: usize, now: Instant) {
-        self.told.push_back(now);
-        while self.told.len() > limit {
-            self.told.pop_front();
+    fn record_notification(&mut self, limit: usize, now: Instant) {
+        self.notified.push_back(now);
+        while self.notified.len() > limit {
+            self.notified.pop_front();
         }
     }
 }
 
-/// Decides. `under_way` says that the CWMP client is being told at this moment: a request that shares this costs nothing.
+/// Decides on a request and updates the history.
+///
+/// `under_way`: a notification is in progress. The request shares it, so the limit does not apply.
 pub fn decide(
     general: &General,
     configured: Option<&Credentials>,
@@ -111,17 +112,17 @@ pub fn decide(
             return Err(Refusal::Locked);
         }
         let given = request.credentials.as_ref().ok_or(Refusal::Malformed)?;
-        if !configured.is_some_and(|configured| is_same(configured, given)) {
-            history.lockout.wrong(&sender, now);
+        if !configured.is_some_and(|configured| matches(configured, given)) {
+            history.lockout.record_failure(&sender, now);
             return Err(Refusal::Credentials);
         }
-        history.lockout.right(&sender);
+        history.lockout.record_success(&sender);
         if !under_way && general.limit != 0 {
             let limit = usize::from(general.limit);
-            if history.is_told_often_enough(limit, general.period, now) {
+            if history.is_rate_limited(limit, general.period, now) {
                 return Err(Refusal::Limit);
             }
-            history.note_told(limit, now);
+            history.record_notification(limit, now);
         }
         Ok(())
     };
@@ -131,16 +132,16 @@ pub fn decide(
     }
 }
 
-/// Whether this connection takes connection requests at all.
+/// Whether connection requests are enabled on this connection.
 #[must_use]
 pub fn accepts(accepting: &BTreeSet<ConnectionId>, connection: ConnectionId) -> bool {
     accepting.contains(&connection)
 }
 
-/// The sender's bare JID, if it is allowed.
+/// Returns the sender's bare JID if the sender is allowed.
 ///
-/// An IQ without `from` comes from the account's own server, in the account's name (RFC 6120 8.1.2.1): that is a sender
-/// only where the account itself is listed.
+/// An IQ without `from` comes from the account's own server in the account's name (RFC 6120 8.1.2.1). It is allowed only
+/// where the account itself is listed.
 #[must_use]
 pub fn allowed_sender(allowed: &[Jid], from: Option<&str>, account: &BareJid) -> Option<BareJid> {
     match from {
@@ -152,9 +153,8 @@ pub fn allowed_sender(allowed: &[Jid], from: Option<&str>, account: &BareJid) ->
     }
 }
 
-/// Compares in a time that does not tell where the first difference is. An empty user name or password is one that is not
-/// configured: nothing is the same as it.
-fn is_same(configured: &Credentials, given: &GivenCredentials) -> bool {
+/// Compares credentials in constant time. An empty configured user name or password matches nothing.
+fn matches(configured: &Credentials, given: &GivenCredentials) -> bool {
     let (username, password) = (configured.username.expose(), configured.password.expose());
     if username.is_empty() || password.is_empty() {
         return false;

@@ -1,12 +1,12 @@
-//! The connection request's user name and password, which `/etc/config/cwmp` holds for the CWMP client.
+//! Reads the connection request credentials from the CWMP client's file, `/etc/config/cwmp`.
 
 use std::path::Path;
 
 use crate::config::model::Password;
 use crate::config::uci::{self, Section, SyntaxError};
 
-/// What a connection request has to bring (`ManagementServer.ConnectionRequestUsername` and
-/// `ConnectionRequestPassword`); neither is ever printed.
+/// The credentials that a connection request must carry (`ManagementServer.ConnectionRequestUsername` and
+/// `ConnectionRequestPassword`). Neither is ever printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// `userid`
@@ -15,12 +15,12 @@ pub struct Credentials {
     pub password: Password,
 }
 
-/// Takes the credentials from the text of `/etc/config/cwmp`: `userid` and `passwd` of the section `config cpe 'cpe'`.
+/// Parses the text of `/etc/config/cwmp`: options `userid` and `passwd` of the section `config cpe 'cpe'`.
 ///
-/// None: one of them is absent or empty, so that no connection request can be authorized.
+/// Returns `None` if one of them is absent or empty: then no connection request can be authorized.
 ///
 /// # Errors
-/// The text is not UCI, or one of them is not UTF-8.
+/// The text is not valid UCI, or a value is not UTF-8.
 pub fn credentials(file: &Path, text: &[u8]) -> Result<Option<Credentials>, SyntaxError> {
     let package = uci::parse(file, text)?;
     let is_cpe = |section: &&Section| section.kind == "cpe" && section.name.as_deref() == Some("cpe");
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn both_or_none() {
+    fn both_options_are_required() {
         let both = b"config acs 'acs'\noption userid no\noption passwd no\n\
             config cpe 'cpe'\noption port 7547\noption userid 'cr'\noption passwd 's p'\n";
         assert_eq!(read(both), Ok(Some(("cr".to_owned(), "s p".to_owned()))));
@@ -75,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_where() {
+    fn errors_name_line_and_column() {
         assert_eq!(read(b"config cpe\noption\n"), Err("cwmp:2:1: invalid command".to_owned()));
         let text = b"config cpe 'cpe'\noption userid cr\noption passwd '\xff'\n";
         assert_eq!(read(text), Err("cwmp:3:1: the value is not UTF-8".to_owned()));
     }
 
     #[test]
-    fn nothing_of_them_is_in_debug_output() {
+    fn debug_output_holds_no_secret() {
         let text = b"config cpe 'cpe'\noption userid whoever\noption passwd hunter2\n";
         let debug = format!("{:?}", credentials(Path::new("cwmp"), text).unwrap().unwrap());
         assert!(!debug.contains("whoever") && !debug.contains("hunter2"), "{debug}");

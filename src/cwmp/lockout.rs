@@ -1,10 +1,9 @@
-//! Senders that gave wrong credentials too often. Pure: the time is an argument.
+//! Locks out senders after repeated wrong credentials. Pure: the time is an argument.
 //!
-//! The memory is bounded whoever sends. What is forgotten first is the sender with the fewest wrong tries that is not
-//! locked out, and of those the oldest; a lock-out is never forgotten before its time. So nobody can push his own lock-out
-//! out by flooding. If all places are taken by lock-outs, a new sender's wrong tries are not remembered; by then the
-//! flood has cost its sender [`PLACES`] accounts with five requests each within a minute. With `allowed_jid` there is a
-//! place for each of its senders, and nothing is forgotten.
+//! At most [`MAX_SENDERS`] senders are remembered. When the table is full, the sender with the fewest failures that is not
+//! locked out is evicted, the oldest one first. A lock-out is never evicted before it expires, so a sender cannot end its
+//! own by flooding from other accounts. While every entry is a lock-out, failures of further senders are not recorded.
+//! An `allowed_jid` list holds fewer senders than the table, so with one nothing is evicted.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,78 +11,78 @@ use std::time::Duration;
 use jid::BareJid;
 use tokio::time::Instant;
 
-/// Wrong tries within [`WINDOW`] that lock a sender out.
-pub const TRIES: usize = 5;
-/// How long a wrong try counts.
+/// Number of failures within [`WINDOW`] that locks a sender out.
+pub const MAX_FAILURES: usize = 5;
+/// How long a failure counts.
 pub const WINDOW: Duration = Duration::from_secs(60);
-/// How long a sender stays locked out, counted from the try that did it.
+/// Duration of a lock-out, from the failure that caused it.
 pub const LOCKED: Duration = Duration::from_secs(60);
-/// How many senders are remembered: 64 of at most 2 kB each.
-pub const PLACES: usize = 64;
+/// Maximum number of remembered senders, of at most 2 kB each.
+pub const MAX_SENDERS: usize = 64;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Record {
-    Wrong(Vec<Instant>),
-    Locked(Instant),
+    Failures(Vec<Instant>),
+    LockedSince(Instant),
 }
 
-/// The memory of wrong credentials, by bare JID.
+/// Failures and lock-outs by bare JID.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lockout {
     senders: HashMap<BareJid, Record>,
 }
 
 impl Lockout {
-    /// Whether this sender is locked out now.
+    /// Whether the sender is locked out at `now`.
     #[must_use]
     pub fn is_locked(&self, sender: &BareJid, now: Instant) -> bool {
-        matches!(self.senders.get(sender), Some(Record::Locked(since)) if now.duration_since(*since) < LOCKED)
+        matches!(self.senders.get(sender), Some(Record::LockedSince(since)) if now.duration_since(*since) < LOCKED)
     }
 
-    /// Notes wrong credentials. True if the sender is locked out from now on.
-    pub fn wrong(&mut self, sender: &BareJid, now: Instant) -> bool {
-        self.forget_the_past(now);
+    /// Records wrong credentials. Returns whether the sender is locked out afterwards.
+    pub fn record_failure(&mut self, sender: &BareJid, now: Instant) -> bool {
+        self.remove_expired(now);
         if !self.senders.contains_key(sender) && !self.make_room() {
             return false;
         }
-        let record = self.senders.entry(sender.clone()).or_insert_with(|| Record::Wrong(Vec::new()));
-        let Record::Wrong(tries) = record else { return true };
-        tries.push(now);
-        if tries.len() < TRIES {
+        let record = self.senders.entry(sender.clone()).or_insert_with(|| Record::Failures(Vec::new()));
+        let Record::Failures(failures) = record else { return true };
+        failures.push(now);
+        if failures.len() < MAX_FAILURES {
             return false;
         }
-        *record = Record::Locked(now);
+        *record = Record::LockedSince(now);
         true
     }
 
-    /// Right credentials end the count: an ACS with a handful of them to try is not locked out by trying them each time.
-    /// A sender that is locked out stays so.
-    pub fn right(&mut self, sender: &BareJid) {
-        if matches!(self.senders.get(sender), Some(Record::Wrong(_))) {
+    /// Records right credentials, which reset the sender's failures: an ACS that tries several credentials in turn is not
+    /// locked out. A lock-out stays in force.
+    pub fn record_success(&mut self, sender: &BareJid) {
+        if matches!(self.senders.get(sender), Some(Record::Failures(_))) {
             self.senders.remove(sender);
         }
     }
 
-    fn forget_the_past(&mut self, now: Instant) {
+    fn remove_expired(&mut self, now: Instant) {
         self.senders.retain(|_, record| match record {
-            Record::Locked(since) => now.duration_since(*since) < LOCKED,
-            Record::Wrong(tries) => {
-                tries.retain(|at| now.duration_since(*at) < WINDOW);
-                !tries.is_empty()
+            Record::LockedSince(since) => now.duration_since(*since) < LOCKED,
+            Record::Failures(failures) => {
+                failures.retain(|at| now.duration_since(*at) < WINDOW);
+                !failures.is_empty()
             }
         });
     }
 
     fn make_room(&mut self) -> bool {
-        if self.senders.len() < PLACES {
+        if self.senders.len() < MAX_SENDERS {
             return true;
         }
         let weakest = self
             .senders
             .iter()
             .filter_map(|(sender, record)| match record {
-                Record::Wrong(tries) => Some(((tries.len(), tries.last().copied()), sender.clone())),
-                Record::Locked(_) => None,
+                Record::Failures(failures) => Some(((failures.len(), failures.last().copied()), sender.clone())),
+                Record::LockedSince(_) => None,
             })
             .min_by_key(|(rank, _)| *rank);
         weakest.is_some_and(|(_, sender)| self.senders.remove(&sender).is_some())
@@ -108,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn the_fifth_wrong_try_within_60_s_locks_for_60_s() {
+    fn five_failures_within_60_s_lock_the_sender_out_for_60_s() {
         let start = Instant::now();
         let mut lockout = Lockout::default();
         for n in 0..4 {
-            assert!(!lockout.wrong(&jid(1), start + seconds(n)));
+            assert!(!lockout.record_failure(&jid(1), start + seconds(n)));
         }
         assert!(!lockout.is_locked(&jid(1), start + seconds(4)));
-        assert!(lockout.wrong(&jid(1), start + seconds(59)));
+        assert!(lockout.record_failure(&jid(1), start + seconds(59)));
         assert!(lockout.is_locked(&jid(1), start + seconds(59)));
         assert!(lockout.is_locked(&jid(1), start + seconds(118)));
         assert!(!lockout.is_locked(&jid(1), start + seconds(119)));
@@ -123,50 +122,50 @@ mod tests {
     }
 
     #[test]
-    fn a_try_of_60_s_ago_no_longer_counts() {
+    fn a_failure_60_s_ago_does_not_count() {
         let start = Instant::now();
         let mut lockout = Lockout::default();
         for n in 0..4 {
-            lockout.wrong(&jid(1), start + seconds(n));
+            lockout.record_failure(&jid(1), start + seconds(n));
         }
-        assert!(!lockout.wrong(&jid(1), start + seconds(60)));
-        assert!(!lockout.wrong(&jid(1), start + seconds(61)));
+        assert!(!lockout.record_failure(&jid(1), start + seconds(60)));
+        assert!(!lockout.record_failure(&jid(1), start + seconds(61)));
     }
 
     #[test]
-    fn right_credentials_end_the_count_and_no_lock_out() {
+    fn right_credentials_reset_the_count_but_not_a_lock_out() {
         let start = Instant::now();
         let mut lockout = Lockout::default();
         for _ in 0..4 {
-            lockout.wrong(&jid(1), start);
+            lockout.record_failure(&jid(1), start);
         }
-        lockout.right(&jid(1));
+        lockout.record_success(&jid(1));
         for _ in 0..4 {
-            assert!(!lockout.wrong(&jid(1), start));
+            assert!(!lockout.record_failure(&jid(1), start));
         }
-        assert!(lockout.wrong(&jid(1), start));
-        lockout.right(&jid(1));
+        assert!(lockout.record_failure(&jid(1), start));
+        lockout.record_success(&jid(1));
         assert!(lockout.is_locked(&jid(1), start));
     }
 
     #[test]
-    fn a_flood_neither_grows_the_memory_nor_frees_the_locked() {
+    fn a_flood_neither_grows_the_table_nor_ends_a_lock_out() {
         let start = Instant::now();
         let mut lockout = Lockout::default();
-        for _ in 0..TRIES {
-            lockout.wrong(&jid(0), start);
+        for _ in 0..MAX_FAILURES {
+            lockout.record_failure(&jid(0), start);
         }
         for n in 1..100_000 {
-            lockout.wrong(&jid(n), start + seconds(1));
+            lockout.record_failure(&jid(n), start + seconds(1));
         }
-        assert!(lockout.senders.len() <= PLACES);
+        assert!(lockout.senders.len() <= MAX_SENDERS);
         assert!(lockout.is_locked(&jid(0), start + seconds(2)));
     }
 
-    /// What somebody does with his accounts, 500 of them, and how long it takes.
+    /// An operation of an attacker who has 500 accounts.
     #[derive(Debug, Clone)]
     enum Op {
-        Try { sender: usize, count: usize },
+        Attempt { sender: usize, count: usize },
         Flood { from: usize, count: usize },
         Wait(Duration),
     }
@@ -174,27 +173,27 @@ mod tests {
     fn ops() -> impl Strategy<Value = Op> {
         let wait = select(vec![1, 20_000, 59_999, 60_000]).prop_map(|ms| Op::Wait(Duration::from_millis(ms)));
         proptest::prop_oneof![
-            12 => (0..500_usize, 1..=TRIES).prop_map(|(sender, count)| Op::Try { sender, count }),
+            12 => (0..500_usize, 1..=MAX_FAILURES).prop_map(|(sender, count)| Op::Attempt { sender, count }),
             2 => (0..400_usize, 50..100_usize).prop_map(|(from, count)| Op::Flood { from, count }),
             1 => wait,
         ]
     }
 
     thread_local! {
-        /// Reading a JID takes long.
+        /// Parsing a JID is slow, so the list is built once.
         static SENDERS: Vec<BareJid> = (0..500).map(jid).collect();
     }
 
     proptest! {
         #[test]
-        fn whoever_sends_the_memory_is_bounded_and_the_locked_stay_so_until_their_time(ops in vec(ops(), 1..200)) {
+        fn the_table_is_bounded_and_lock_outs_last_until_they_expire(ops in vec(ops(), 1..200)) {
             let senders: Vec<BareJid> = SENDERS.with(Clone::clone);
             let mut now = Instant::now();
             let mut lockout = Lockout::default();
             let mut since: HashMap<usize, Instant> = HashMap::new();
             for op in ops {
                 let tries: Vec<usize> = match op {
-                    Op::Try { sender, count } => vec![sender; count],
+                    Op::Attempt { sender, count } => vec![sender; count],
                     Op::Flood { from, count } => (from..from + count).collect(),
                     Op::Wait(time) => {
                         now += time;
@@ -203,16 +202,16 @@ mod tests {
                 };
                 since.retain(|_, since| now - *since < LOCKED);
                 for sender in tries {
-                    let locks = lockout.wrong(&senders[sender], now);
+                    let locks = lockout.record_failure(&senders[sender], now);
                     if locks {
-                        // What is noted of a sender that is locked out does not make it longer.
+                        // A failure during a lock-out does not extend it.
                         since.entry(sender).or_insert(now);
                     }
                     prop_assert_eq!(locks, since.contains_key(&sender));
-                    prop_assert!(lockout.senders.len() <= PLACES);
+                    prop_assert!(lockout.senders.len() <= MAX_SENDERS);
                 }
                 for record in lockout.senders.values() {
-                    prop_assert!(!matches!(record, Record::Wrong(tries) if tries.len() >= TRIES));
+                    prop_assert!(!matches!(record, Record::Failures(failures) if failures.len() >= MAX_FAILURES));
                 }
                 for sender in since.keys() {
                     prop_assert!(lockout.is_locked(&senders[*sender], now), "{}", sender);
@@ -224,9 +223,9 @@ mod tests {
             }
         }
 
-        /// As long as there is room, it is as if nothing were ever forgotten.
+        /// Below the table's limit, the result equals that of an unbounded table.
         #[test]
-        fn a_sender_is_locked_out_exactly_by_its_fifth_try_within_60_s(
+        fn the_fifth_failure_within_60_s_locks_out_and_no_other(
             tries in vec((0..3_usize, select(vec![0, 1, 9_999, 15_000, 59_999, 60_000])), 1..200),
         ) {
             let mut now = Instant::now();
@@ -241,8 +240,8 @@ mod tests {
                 }
                 all.push((sender, now));
                 let count = all.iter().filter(|(who, at)| *who == sender && now - *at < WINDOW).count();
-                prop_assert_eq!(lockout.wrong(&jid(sender), now), count >= TRIES);
-                if count >= TRIES {
+                prop_assert_eq!(lockout.record_failure(&jid(sender), now), count >= MAX_FAILURES);
+                if count >= MAX_FAILURES {
                     locks.insert(sender, now);
                 }
             }
@@ -250,33 +249,33 @@ mod tests {
     }
 
     #[test]
-    fn when_all_places_are_taken_by_lock_outs_the_next_sender_is_not_remembered() {
+    fn a_table_full_of_lock_outs_records_no_further_sender() {
         let start = Instant::now();
         let mut lockout = Lockout::default();
-        for n in 0..=PLACES {
-            for _ in 0..TRIES {
-                lockout.wrong(&jid(n), start);
+        for n in 0..=MAX_SENDERS {
+            for _ in 0..MAX_FAILURES {
+                lockout.record_failure(&jid(n), start);
             }
         }
-        assert!((0..PLACES).all(|n| lockout.is_locked(&jid(n), start)));
-        assert!(!lockout.is_locked(&jid(PLACES), start));
-        // As soon as a place is free again, it is.
-        for _ in 0..TRIES {
-            lockout.wrong(&jid(PLACES), start + LOCKED);
+        assert!((0..MAX_SENDERS).all(|n| lockout.is_locked(&jid(n), start)));
+        assert!(!lockout.is_locked(&jid(MAX_SENDERS), start));
+        // The sender is recorded as soon as an entry expires.
+        for _ in 0..MAX_FAILURES {
+            lockout.record_failure(&jid(MAX_SENDERS), start + LOCKED);
         }
-        assert!(lockout.is_locked(&jid(PLACES), start + LOCKED));
+        assert!(lockout.is_locked(&jid(MAX_SENDERS), start + LOCKED));
     }
 
     #[test]
-    fn who_tried_most_is_forgotten_last() {
+    fn the_sender_with_the_most_failures_is_evicted_last() {
         let start = Instant::now();
         let mut lockout = Lockout::default();
-        for _ in 0..TRIES - 1 {
-            lockout.wrong(&jid(0), start);
+        for _ in 0..MAX_FAILURES - 1 {
+            lockout.record_failure(&jid(0), start);
         }
         for n in 1..1000 {
-            lockout.wrong(&jid(n), start + seconds(1));
+            lockout.record_failure(&jid(n), start + seconds(1));
         }
-        assert!(lockout.wrong(&jid(0), start + seconds(2)), "its four tries were forgotten");
+        assert!(lockout.record_failure(&jid(0), start + seconds(2)), "its four failures were evicted");
     }
 }

@@ -1,4 +1,4 @@
-//! The CWMP client's side: whether it may be told of a connection request, and telling it.
+//! Connection requests (TR-069 Annex K): authorizing them and notifying the CWMP client.
 
 pub mod authorize;
 pub mod credentials;

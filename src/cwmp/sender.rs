@@ -1,22 +1,22 @@
-//! Who may send a connection request: `allowed_jid` (`ManagementServer.ConnReqAllowedJabberIDs`).
+//! Matches senders of connection requests against `allowed_jid` (`ManagementServer.ConnReqAllowedJabberIDs`).
 
 use jid::Jid;
 
-/// Whether `sender` is allowed. JIDs are compared after their own normalization (RFC 7622), never as text; an empty list
-/// allows everyone.
+/// Whether `sender` is allowed. JIDs are compared after normalization (RFC 7622), never as text. An empty list allows
+/// every sender.
 #[must_use]
 pub fn is_allowed(allowed: &[Jid], sender: &Jid) -> bool {
     allowed.is_empty() || is_listed(allowed, sender)
 }
 
-/// Whether an entry of the list names `sender`.
+/// Whether an entry of the list matches `sender`.
 #[must_use]
 pub fn is_listed(allowed: &[Jid], sender: &Jid) -> bool {
     allowed.iter().any(|entry| matches(entry, sender))
 }
 
-/// A full JID matches itself alone; a bare JID itself and its resources; a domain alone that domain and its resources, and
-/// not the users at it.
+/// A full JID matches itself alone; a bare JID matches itself and its resources; a domain matches itself and its resources,
+/// but not the users at it.
 fn matches(entry: &Jid, sender: &Jid) -> bool {
     match entry.resource() {
         Some(_) => entry == sender,
@@ -61,13 +61,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_allows_everyone() {
+    fn an_empty_list_allows_every_sender() {
         assert!(is_allowed(&[], &jid("anyone@anywhere.test/r")));
         assert!(!is_listed(&[], &jid("anyone@anywhere.test/r")));
     }
 
     #[test]
-    fn any_entry_will_do() {
+    fn one_matching_entry_suffices() {
         let list = [jid("one@a.test"), jid("two@a.test")];
         assert!(is_allowed(&list, &jid("two@a.test/r")));
         assert!(!is_allowed(&list, &jid("three@a.test/r")));

@@ -1,7 +1,7 @@
-//! Where the log's lines go: a descriptor that is never waited for.
+//! Writes log lines to a descriptor without blocking.
 //!
-//! Whoever reads the log may be stopped, or slow. A full pipe must not hold the thread that does everything: then lines are
-//! lost, and when there is room again a line says how many.
+//! The reader of the log may be slow or stopped. A full pipe must not block the main thread, so lines are dropped, and the
+//! number of dropped lines is logged once there is room again.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,48 +11,50 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The longest line, bytes: so many a pipe with any room takes at once (`PIPE_BUF`).
-const LONGEST: usize = 4096;
+use crate::text::truncate;
 
-/// What a line ends with that was longer.
-const CUT: &str = "...\n";
+/// Maximum length of a line in bytes: what a pipe takes atomically (`PIPE_BUF`).
+const MAX_LINE: usize = 4096;
 
-/// The log's end.
+/// The end of a truncated line.
+const ELLIPSIS: &str = "...\n";
+
+/// A non-blocking log writer.
 #[derive(Debug)]
 pub(super) struct Output<D> {
     descriptor: D,
-    /// Lines that nobody had room for, since the last one that was written.
-    lost: Mutex<u64>,
+    /// Number of lines dropped since the last one written.
+    dropped: Mutex<u64>,
 }
 
 impl<D: AsFd> Output<D> {
     pub(super) fn new(descriptor: D) -> Self {
-        Self { descriptor, lost: Mutex::new(0) }
+        Self { descriptor, dropped: Mutex::new(0) }
     }
 
-    /// Writes the line, or counts it as lost.
+    /// Writes the line, or counts it as dropped.
     fn line(&self, line: &str) {
         let descriptor = self.descriptor.as_fd();
-        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        if *lost > 0 && has_room(descriptor) {
-            let said = format!("xmppd: WARNING {lost} lines of the log are lost: nobody made room for them\n");
-            if write(descriptor, &said) {
-                *lost = 0;
+        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        if *dropped > 0 && has_room(descriptor) {
+            let notice = format!("xmppd: WARNING dropped {dropped} log lines: the reader is too slow\n");
+            if write(descriptor, &notice) {
+                *dropped = 0;
             }
         }
-        if *lost > 0 || !has_room(descriptor) || !write(descriptor, line) {
-            *lost += 1;
+        if *dropped > 0 || !has_room(descriptor) || !write(descriptor, line) {
+            *dropped += 1;
         }
     }
 }
 
-/// Whether a line can be written without waiting. Where nobody reads any more the write fails, which is no waiting either.
+/// Whether a line can be written without blocking. A closed pipe counts as writable: the write fails at once.
 fn has_room(descriptor: BorrowedFd<'_>) -> bool {
-    let mut asked = [PollFd::from_borrowed_fd(descriptor, PollFlags::OUT)];
-    poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
+    let mut polled = [PollFd::from_borrowed_fd(descriptor, PollFlags::OUT)];
+    poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
 }
 
-/// False if it was not written for want of room. A line that cannot be written at all is no loss that anybody could read of.
+/// Returns false if there was no room. Other errors count as written: a later report of them would fail as well.
 fn write(descriptor: BorrowedFd<'_>, line: &str) -> bool {
     let mut rest = line.as_bytes();
     while !rest.is_empty() {
@@ -66,13 +68,12 @@ fn write(descriptor: BorrowedFd<'_>, line: &str) -> bool {
     true
 }
 
-/// The line, cut if it is longer than [`LONGEST`].
-fn cut(line: &str) -> String {
-    if line.len() <= LONGEST {
+/// Truncates a line to [`MAX_LINE`].
+fn limit_length(line: &str) -> String {
+    if line.len() <= MAX_LINE {
         return line.to_owned();
     }
-    let end = (0..=LONGEST - CUT.len()).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0);
-    format!("{}{CUT}", &line[..end])
+    format!("{}{ELLIPSIS}", truncate(line, MAX_LINE - ELLIPSIS.len()))
 }
 
 impl<'a, D: AsFd + 'a> MakeWriter<'a> for Output<D> {
@@ -84,9 +85,9 @@ impl<'a, D: AsFd + 'a> MakeWriter<'a> for Output<D> {
 }
 
 impl<D: AsFd> Write for &Output<D> {
-    /// Takes a whole line, as tracing hands them over.
+    /// Takes one whole line: tracing writes each event in one call.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.line(&cut(&String::from_utf8_lossy(line)));
+        self.line(&limit_length(&String::from_utf8_lossy(line)));
         Ok(line.len())
     }
 
@@ -112,47 +113,47 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_nobody_empties_costs_lines_and_no_time() {
+    fn a_full_pipe_drops_lines_without_blocking() {
         let (mut reader, writer) = pipe().unwrap();
         let output = Output::new(writer);
         let all = 100_000;
         for n in 0..all {
             log(&output, &format!("line {n}"));
         }
-        let lost = *output.lost.lock().unwrap();
-        assert!((1..all).contains(&lost), "{lost}");
+        let dropped = *output.dropped.lock().unwrap();
+        assert!((1..all).contains(&dropped), "{dropped}");
         let mut some = vec![0; 16 * 1024];
         reader.read_exact(&mut some).unwrap();
         log(&output, "the last");
-        assert_eq!(*output.lost.lock().unwrap(), 0);
+        assert_eq!(*output.dropped.lock().unwrap(), 0);
         drop(output);
         let rest = lines(&mut reader);
-        let said = format!("xmppd: WARNING {lost} lines of the log are lost: nobody made room for them");
-        assert_eq!(rest[rest.len() - 2..], [said, "the last".to_owned()]);
-        assert_eq!(rest[rest.len() - 3], format!("line {}", all - lost - 1), "those before are whole");
+        let notice = format!("xmppd: WARNING dropped {dropped} log lines: the reader is too slow");
+        assert_eq!(rest[rest.len() - 2..], [notice, "the last".to_owned()]);
+        assert_eq!(rest[rest.len() - 3], format!("line {}", all - dropped - 1), "earlier lines are complete");
     }
 
     #[test]
-    fn a_pipe_that_nobody_reads_any_more_is_no_trouble() {
+    fn a_closed_pipe_is_ignored() {
         let (reader, writer) = pipe().unwrap();
         let output = Output::new(writer);
         drop(reader);
         for _ in 0..3 {
             log(&output, "a line");
         }
-        assert_eq!(*output.lost.lock().unwrap(), 0);
+        assert_eq!(*output.dropped.lock().unwrap(), 0);
     }
 
     #[test]
-    fn a_line_fits_into_any_pipe_with_room() {
+    fn long_lines_are_truncated() {
         let (mut reader, writer) = pipe().unwrap();
         let output = Output::new(writer);
-        for length in [LONGEST - 1, LONGEST, 3 * LONGEST] {
+        for length in [MAX_LINE - 1, MAX_LINE, 3 * MAX_LINE] {
             log(&output, &"\u{e4}".repeat(length / 2));
         }
         drop(output);
         let lines = lines(&mut reader);
-        assert!(lines.iter().all(|line| line.len() < LONGEST), "{lines:?}");
+        assert!(lines.iter().all(|line| line.len() < MAX_LINE), "{lines:?}");
         assert_eq!(lines.iter().map(|line| line.ends_with("\u{e4}...")).collect::<Vec<_>>(), [false, true, true]);
     }
 }

@@ -1,4 +1,4 @@
-//! The order of the rules whatever else is true of a request, and the history beside one that forgets nothing.
+//! Property tests: the order of the rules, and the bounded history against an unbounded one.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -8,25 +8,25 @@ use proptest::strategy::Strategy;
 
 use super::tests::{Case, ONE, TWO, given, request, secret};
 use super::*;
-use crate::cwmp::lockout::{LOCKED, TRIES, WINDOW};
+use crate::cwmp::lockout::{LOCKED, MAX_FAILURES, WINDOW};
 
-/// In the order of the table of `connection-requests`.
+/// In the order in which they are checked.
 const RULES: [Refusal; 6] =
     [Refusal::Disabled, Refusal::Sender, Refusal::Locked, Refusal::Malformed, Refusal::Credentials, Refusal::Limit];
 
-/// What is wrong with a request, and in which of many ways.
+/// The rules that a request breaks, and how.
 #[derive(Debug, Clone)]
-struct Wrongs {
+struct Broken {
     rules: Vec<Refusal>,
     allowed: &'static str,
     stranger: Option<&'static str>,
-    /// Configured user name and password, and those in the request.
+    /// Configured user name and password, and those of the request.
     credentials: (Option<(&'static str, &'static str)>, (&'static str, &'static str)),
     limit: u16,
     under_way: bool,
 }
 
-fn wrongs() -> impl Strategy<Value = Wrongs> {
+fn broken() -> impl Strategy<Value = Broken> {
     let allowed = select(vec!["acs@a.test", "ACS@A.test/r", "component.test", "component.test/any"]);
     let stranger = select(vec![
         None,
@@ -49,7 +49,7 @@ fn wrongs() -> impl Strategy<Value = Wrongs> {
     ]);
     let rules = subsequence(RULES.to_vec(), 0..=RULES.len());
     (rules, allowed, stranger, credentials, 1..4_u16, any::<bool>()).prop_map(
-        |(rules, allowed, stranger, credentials, limit, under_way)| Wrongs {
+        |(rules, allowed, stranger, credentials, limit, under_way)| Broken {
             rules,
             allowed,
             stranger,
@@ -60,8 +60,8 @@ fn wrongs() -> impl Strategy<Value = Wrongs> {
     )
 }
 
-impl Wrongs {
-    /// The rules among `rules` that apply: one that shares a notification is not limited.
+impl Broken {
+    /// The first of `rules` that applies: a request that shares a notification is not limited.
     fn first(&self) -> Option<Refusal> {
         self.rules.iter().copied().find(|rule| !(self.under_way && *rule == Refusal::Limit))
     }
@@ -77,10 +77,11 @@ impl Wrongs {
                 Refusal::Disabled => request.connection = TWO,
                 Refusal::Sender => request.from = self.stranger.map(str::to_owned),
                 Refusal::Locked => {
-                    // What is no JID is nobody who could be locked out.
+                    // An invalid JID cannot be locked out.
                     let sender = request.from.as_deref().map_or(Ok(request.account.clone().into()), Jid::new);
                     if let Ok(sender) = sender {
-                        (0..TRIES).for_each(|_| _ = case.history.lockout.wrong(&sender.to_bare(), case.start));
+                        (0..MAX_FAILURES)
+                            .for_each(|_| _ = case.history.lockout.record_failure(&sender.to_bare(), case.start));
                     }
                 }
                 Refusal::Malformed => request.credentials = None,
@@ -92,7 +93,7 @@ impl Wrongs {
                     });
                     request.credentials = request.credentials.map(|_| given(username, password));
                 }
-                Refusal::Limit => case.history.told.extend(vec![case.start; usize::from(self.limit)]),
+                Refusal::Limit => case.history.notified.extend(vec![case.start; usize::from(self.limit)]),
             }
         }
         (case, request)
@@ -101,27 +102,27 @@ impl Wrongs {
 
 proptest! {
     #[test]
-    fn the_first_rule_that_applies_decides_whatever_else_does(wrongs in wrongs()) {
-        let (mut case, request) = wrongs.case();
-        prop_assert_eq!(case.decide(&request), wrongs.first().map_or(Decision::Grant, Decision::Refuse));
+    fn the_first_broken_rule_decides(broken in broken()) {
+        let (mut case, request) = broken.case();
+        prop_assert_eq!(case.decide(&request), broken.first().map_or(Decision::Grant, Decision::Refuse));
     }
 
-    /// The request that is wrong in one way alone, and the one that is wrong in other ways below it as well.
+    /// Breaking further rules below the deciding one does not change the decision.
     #[test]
-    fn what_is_wrong_below_the_rule_that_decides_changes_nothing(wrongs in wrongs()) {
-        let alone = Wrongs { rules: wrongs.first().into_iter().collect(), ..wrongs.clone() };
-        let decide = |wrongs: &Wrongs| {
-            let (mut case, request) = wrongs.case();
+    fn rules_below_the_deciding_one_change_nothing(broken in broken()) {
+        let alone = Broken { rules: broken.first().into_iter().collect(), ..broken.clone() };
+        let decide = |broken: &Broken| {
+            let (mut case, request) = broken.case();
             case.decide(&request)
         };
-        prop_assert_eq!(decide(&alone), decide(&wrongs));
+        prop_assert_eq!(decide(&alone), decide(&broken));
     }
 
-    /// Wrong credentials are noted against their sender, right ones end that, a telling of the CWMP client is noted as one;
-    /// nothing else leaves a trace, so that nothing that is sent under a lock-out makes it longer.
+    /// Wrong credentials are recorded for their sender, right ones reset them, a notification is recorded; nothing else
+    /// changes the history, so requests during a lock-out do not extend it.
     #[test]
-    fn only_credentials_and_a_telling_change_the_history(wrongs in wrongs(), later in 0..60_000_u64) {
-        let (mut case, request) = wrongs.case();
+    fn only_credentials_and_notifications_change_the_history(broken in broken(), later in 0..60_000_u64) {
+        let (mut case, request) = broken.case();
         let before = case.history.clone();
         let decision = case.decide_at(&request, later);
         let now = case.start + Duration::from_millis(later);
@@ -129,26 +130,26 @@ proptest! {
         let sender = || Jid::new(request.from.as_deref().unwrap()).unwrap().to_bare();
         match decision {
             Decision::Refuse(Refusal::Credentials) => {
-                expected.lockout.wrong(&sender(), now);
+                expected.lockout.record_failure(&sender(), now);
                 prop_assert!(case.history.lockout != before.lockout);
             }
-            Decision::Grant | Decision::Refuse(Refusal::Limit) => expected.lockout.right(&sender()),
+            Decision::Grant | Decision::Refuse(Refusal::Limit) => expected.lockout.record_success(&sender()),
             Decision::Refuse(_) => {}
         }
-        if decision == Decision::Grant && !wrongs.under_way {
-            expected.note_told(usize::from(wrongs.limit), now);
+        if decision == Decision::Grant && !broken.under_way {
+            expected.record_notification(usize::from(broken.limit), now);
         }
         prop_assert_eq!(&case.history, &expected);
     }
 }
 
-/// What somebody does, so many milliseconds after the last one.
+/// A request, `wait` milliseconds after the previous one.
 #[derive(Debug, Clone)]
 struct Step {
     wait: u64,
     sender: &'static str,
     enabled: bool,
-    /// Right or not; none = malformed.
+    /// Whether they are right; `None`: malformed.
     credentials: Option<bool>,
     under_way: bool,
     /// A new `connreq_period`.
@@ -172,15 +173,15 @@ fn step() -> impl Strategy<Value = Step> {
     )
 }
 
-/// The rules as they are written, with a memory that has no end.
+/// The rules with an unbounded history, as an oracle.
 #[derive(Default)]
-struct Endless {
-    wrong: Vec<(BareJid, Instant)>,
+struct Oracle {
+    failures: Vec<(BareJid, Instant)>,
     locked: Vec<(BareJid, Instant)>,
-    told: Vec<Instant>,
+    notified: Vec<Instant>,
 }
 
-impl Endless {
+impl Oracle {
     fn decide(&mut self, step: &Step, limit: u16, period: Duration, now: Instant) -> Decision {
         let sender = Jid::new(step.sender).unwrap().to_bare();
         let recent = |list: &[(BareJid, Instant)], time| {
@@ -198,19 +199,19 @@ impl Endless {
         match step.credentials {
             None => return Decision::Refuse(Refusal::Malformed),
             Some(false) => {
-                self.wrong.push((sender.clone(), now));
-                if recent(&self.wrong, WINDOW) >= TRIES {
+                self.failures.push((sender.clone(), now));
+                if recent(&self.failures, WINDOW) >= MAX_FAILURES {
                     self.locked.push((sender, now));
                 }
                 return Decision::Refuse(Refusal::Credentials);
             }
-            Some(true) => self.wrong.retain(|(who, _)| *who != sender),
+            Some(true) => self.failures.retain(|(who, _)| *who != sender),
         }
         if limit != 0 && !step.under_way {
-            if self.told.iter().filter(|at| now - **at < period).count() >= usize::from(limit) {
+            if self.notified.iter().filter(|at| now - **at < period).count() >= usize::from(limit) {
                 return Decision::Refuse(Refusal::Limit);
             }
-            self.told.push(now);
+            self.notified.push(now);
         }
         Decision::Grant
     }
@@ -218,8 +219,8 @@ impl Endless {
 
 proptest! {
     #[test]
-    fn what_is_forgotten_would_not_have_decided(limit in 0..4_u16, steps in vec(step(), 1..150)) {
-        let (mut case, mut endless) = (Case::new(), Endless::default());
+    fn the_bounded_history_decides_like_an_unbounded_one(limit in 0..4_u16, steps in vec(step(), 1..150)) {
+        let (mut case, mut oracle) = (Case::new(), Oracle::default());
         case.general.allowed = ["acs@a.test", "other@a.test", "component.test"].map(|jid| Jid::new(jid).unwrap()).to_vec();
         case.general.limit = limit;
         let mut at = 0;
@@ -236,9 +237,9 @@ proptest! {
                 ..request()
             };
             let now = case.start + Duration::from_millis(at);
-            let expected = endless.decide(step, limit, case.general.period, now);
+            let expected = oracle.decide(step, limit, case.general.period, now);
             prop_assert_eq!(case.decide_at(&request, at), expected, "{:?} at {} ms", step, at);
-            prop_assert!(case.history.told.len() <= usize::from(limit));
+            prop_assert!(case.history.notified.len() <= usize::from(limit));
         }
     }
 }

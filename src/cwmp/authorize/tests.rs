@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::model::Password;
-use crate::cwmp::lockout::{LOCKED, TRIES};
+use crate::cwmp::lockout::{LOCKED, MAX_FAILURES};
 
 pub(super) const ONE: ConnectionId = ConnectionId(1);
 pub(super) const TWO: ConnectionId = ConnectionId(2);
 
-/// Everything that a decision is made from; as it is made, it is granted.
+/// All inputs of a decision. A new case grants [`request`].
 pub(super) struct Case {
     pub(super) general: General,
     pub(super) configured: Option<Credentials>,
@@ -70,21 +70,21 @@ const LOCKED_OUT: Decision = Decision::Refuse(Refusal::Locked);
 const CREDENTIALS: Decision = Decision::Refuse(Refusal::Credentials);
 
 #[test]
-fn a_request_with_nothing_wrong_is_granted() {
+fn a_valid_request_is_granted() {
     assert_eq!(Case::new().decide(&request()), Decision::Grant);
 }
 
-/// Each row of the table of `connection-requests`, with everything below it wrong as well: the first one decides.
+/// Each rule alone, and together with every rule below it: the first one decides.
 #[test]
 fn the_first_rule_that_applies_decides() {
-    type Spoil = fn(&mut Case, &mut Request);
-    let rows: [(Refusal, Spoil); 6] = [
+    type Break = fn(&mut Case, &mut Request);
+    let rows: [(Refusal, Break); 6] = [
         (Refusal::Disabled, |_, request| request.connection = TWO),
         (Refusal::Sender, |_, request| request.from = Some("stranger@a.test/r".to_owned())),
         (Refusal::Locked, |case, _| {
             for sender in ["acs@a.test", "stranger@a.test"] {
-                for _ in 0..TRIES {
-                    case.history.lockout.wrong(&BareJid::new(sender).unwrap(), case.start);
+                for _ in 0..MAX_FAILURES {
+                    case.history.lockout.record_failure(&BareJid::new(sender).unwrap(), case.start);
                 }
             }
         }),
@@ -94,24 +94,24 @@ fn the_first_rule_that_applies_decides() {
                 request.credentials = Some(given("u", "wrong"));
             }
         }),
-        (Refusal::Limit, |case, _| case.history.told.extend([case.start, case.start])),
+        (Refusal::Limit, |case, _| case.history.notified.extend([case.start, case.start])),
     ];
-    for (n, (expected, spoil)) in rows.iter().enumerate() {
+    for (n, (expected, break_rule)) in rows.iter().enumerate() {
         let (mut case, mut alone) = (Case::new(), request());
-        spoil(&mut case, &mut alone);
+        break_rule(&mut case, &mut alone);
         assert_eq!(case.decide(&alone), Decision::Refuse(*expected), "alone");
         let (mut case, mut all) = (Case::new(), request());
-        for (_, spoil) in &rows[n..] {
-            spoil(&mut case, &mut all);
+        for (_, break_rule) in &rows[n..] {
+            break_rule(&mut case, &mut all);
         }
-        assert_eq!(case.decide(&all), Decision::Refuse(*expected), "with all that follows");
+        assert_eq!(case.decide(&all), Decision::Refuse(*expected), "with every rule below it");
     }
 }
 
 #[test]
-fn a_request_that_is_refused_early_leaves_no_trace() {
+fn an_early_refusal_leaves_the_history_unchanged() {
     let mut case = Case::new();
-    for _ in 0..2 * TRIES {
+    for _ in 0..2 * MAX_FAILURES {
         assert_eq!(case.decide(&Request { connection: TWO, ..wrong() }), Decision::Refuse(Refusal::Disabled));
         let stranger = Request { from: Some("x@a.test/r".to_owned()), ..wrong() };
         assert_eq!(case.decide(&stranger), Decision::Refuse(Refusal::Sender));
@@ -119,11 +119,11 @@ fn a_request_that_is_refused_early_leaves_no_trace() {
         assert_eq!(case.decide(&malformed), Decision::Refuse(Refusal::Malformed));
     }
     assert_eq!(case.decide(&request()), Decision::Grant);
-    assert_eq!(case.decide(&request()), Decision::Grant, "what was refused costs nothing of the limit");
+    assert_eq!(case.decide(&request()), Decision::Grant, "refused requests do not count against the limit");
 }
 
 #[test]
-fn the_credentials_are_the_configured_ones_to_the_byte() {
+fn credentials_are_compared_byte_by_byte() {
     let cases = [
         ("u", "p", true),
         ("u", "P", false),
@@ -148,7 +148,7 @@ fn the_credentials_are_the_configured_ones_to_the_byte() {
 }
 
 #[test]
-fn without_configured_credentials_nothing_is_right() {
+fn without_configured_credentials_every_request_is_refused() {
     let mut case = Case::new();
     case.configured = None;
     for credentials in [given("u", "p"), given("", "")] {
@@ -163,7 +163,7 @@ fn without_configured_credentials_nothing_is_right() {
 }
 
 #[test]
-fn the_sender_is_whom_the_server_names() {
+fn the_sender_is_the_one_stamped_by_the_server() {
     let account = "cpe@b.test";
     let cases: [(&[&str], Option<&str>, bool); 15] = [
         (&["acs@a.test"], Some("acs@a.test/r"), true),
@@ -172,13 +172,13 @@ fn the_sender_is_whom_the_server_names() {
         (&["acs@a.test/r"], Some("acs@a.test/r2"), false),
         (&["a.test"], Some("acs@a.test/r"), false),
         (&[], Some("anyone@anywhere.test/r"), true),
-        // No `from`: the account's own server, in the account's name.
+        // Without `from`: the account's own server, in the account's name.
         (&[], None, false),
         (&["acs@a.test"], None, false),
         (&["b.test"], None, false),
         (&["cpe@b.test/r"], None, false),
         (&["cpe@b.test"], None, true),
-        // What is no JID is nobody, whoever is allowed.
+        // An invalid JID is never allowed.
         (&[], Some(""), false),
         (&[], Some("@a.test"), false),
         (&[], Some("acs@a.test/"), false),
@@ -194,30 +194,30 @@ fn the_sender_is_whom_the_server_names() {
 }
 
 #[test]
-fn the_fifth_wrong_try_within_60_s_locks_for_60_s_and_to_the_millisecond() {
+fn the_fifth_failure_locks_the_sender_out_for_exactly_60_s() {
     let mut case = Case::new();
     case.general.limit = 0;
-    for n in 0..TRIES as u64 {
+    for n in 0..MAX_FAILURES as u64 {
         assert_eq!(case.decide_at(&wrong(), n), CREDENTIALS);
     }
-    let locked_at = TRIES as u64 - 1;
+    let locked_at = MAX_FAILURES as u64 - 1;
     let end = locked_at + u64::try_from(LOCKED.as_millis()).unwrap();
-    assert_eq!(case.decide_at(&request(), locked_at), LOCKED_OUT, "the right credentials are not looked at");
+    assert_eq!(case.decide_at(&request(), locked_at), LOCKED_OUT, "credentials are not checked during a lock-out");
     assert_eq!(case.decide_at(&Request { credentials: None, ..request() }, end - 1), LOCKED_OUT);
     let elsewhere = Request { from: Some("acs@a.test/other".to_owned()), ..request() };
-    assert_eq!(case.decide_at(&elsewhere, end - 1), LOCKED_OUT, "another resource is the same sender");
-    assert_eq!(case.decide_at(&wrong(), end - 1), LOCKED_OUT, "and does not make it longer");
+    assert_eq!(case.decide_at(&elsewhere, end - 1), LOCKED_OUT, "all resources of an account are one sender");
+    assert_eq!(case.decide_at(&wrong(), end - 1), LOCKED_OUT, "a failure does not extend the lock-out");
     assert_eq!(case.decide_at(&request(), end), Decision::Grant);
-    // The count begins anew.
-    for n in 0..TRIES as u64 - 1 {
+    // The count starts again at zero.
+    for n in 0..MAX_FAILURES as u64 - 1 {
         assert_eq!(case.decide_at(&wrong(), end + n), CREDENTIALS);
     }
     assert_eq!(case.decide_at(&request(), end + 10), Decision::Grant);
 }
 
-/// At 0 s and four times later: the fifth is counted with the first for as long as that is less than 60 s ago.
+/// Failures at 0 s and four times later: the fifth locks out only if it comes less than 60 s after the first.
 #[test]
-fn a_wrong_try_counts_for_60_s_and_to_the_millisecond() {
+fn a_failure_counts_for_exactly_60_s() {
     for (fifth, expected) in [(59_999, LOCKED_OUT), (60_000, Decision::Grant)] {
         let mut case = Case::new();
         for at in [0, 57_000, 58_000, 59_000, fifth] {
@@ -228,35 +228,35 @@ fn a_wrong_try_counts_for_60_s_and_to_the_millisecond() {
 }
 
 #[test]
-fn right_credentials_in_between_begin_the_count_anew() {
+fn right_credentials_reset_the_failures() {
     let mut case = Case::new();
     case.general.limit = 0;
     for _ in 0..3 {
-        for _ in 0..TRIES - 1 {
+        for _ in 0..MAX_FAILURES - 1 {
             assert_eq!(case.decide(&wrong()), CREDENTIALS);
         }
         assert_eq!(case.decide(&request()), Decision::Grant);
     }
-    for _ in 0..TRIES {
+    for _ in 0..MAX_FAILURES {
         assert_eq!(case.decide(&wrong()), CREDENTIALS);
     }
     assert_eq!(case.decide(&request()), LOCKED_OUT);
 }
 
 #[test]
-fn one_sender_s_lock_out_is_not_another_s() {
+fn a_lock_out_affects_its_sender_alone() {
     let mut case = Case::new();
     case.general.allowed.clear();
-    for _ in 0..TRIES {
+    for _ in 0..MAX_FAILURES {
         case.decide(&wrong());
     }
     assert_eq!(case.decide(&request()), LOCKED_OUT);
     assert_eq!(case.decide(&Request { from: Some("other@a.test/r".to_owned()), ..request() }), Decision::Grant);
 }
 
-/// `connreq_limit` times within any `connreq_period`: a window that slides, open again at its very end.
+/// `connreq_limit` notifications within any `connreq_period`: a sliding window that excludes its end.
 #[test]
-fn the_limit_holds_for_any_period() {
+fn the_limit_applies_to_a_sliding_window() {
     let mut case = Case::new();
     for (at, expected) in [
         (0, Decision::Grant),
@@ -271,37 +271,37 @@ fn the_limit_holds_for_any_period() {
     ] {
         assert_eq!(case.decide_at(&request(), at), expected, "at {at} ms");
     }
-    assert!(case.history.told.len() <= 2);
+    assert!(case.history.notified.len() <= 2);
 }
 
 #[test]
-fn a_request_that_shares_a_notification_costs_nothing() {
+fn a_request_that_shares_a_notification_is_not_counted() {
     let mut case = Case::new();
     assert_eq!(case.decide(&request()), Decision::Grant);
     case.under_way = true;
     for _ in 0..100 {
         assert_eq!(case.decide(&request()), Decision::Grant);
     }
-    assert_eq!(case.decide(&wrong()), CREDENTIALS, "and is checked all the same");
+    assert_eq!(case.decide(&wrong()), CREDENTIALS, "its credentials are checked nevertheless");
     case.under_way = false;
     assert_eq!(case.decide(&request()), Decision::Grant);
     assert_eq!(case.decide(&request()), LIMIT);
     case.under_way = true;
-    assert_eq!(case.decide(&request()), Decision::Grant, "sharing is possible over the limit, too");
+    assert_eq!(case.decide(&request()), Decision::Grant, "sharing is possible beyond the limit");
 }
 
 #[test]
-fn a_limit_of_zero_is_none_and_is_not_remembered() {
+fn a_limit_of_zero_disables_the_limit_and_records_nothing() {
     let mut case = Case::new();
     case.general.limit = 0;
     for _ in 0..100_000 {
         assert_eq!(case.decide(&request()), Decision::Grant);
     }
-    assert!(case.history.told.is_empty());
+    assert!(case.history.notified.is_empty());
 }
 
 #[test]
-fn a_lower_limit_holds_at_once() {
+fn a_lower_limit_applies_at_once() {
     let mut case = Case::new();
     case.decide(&request());
     case.general.limit = 1;
@@ -310,9 +310,9 @@ fn a_lower_limit_holds_at_once() {
     assert_eq!(case.decide_at(&request(), 1000), Decision::Grant);
 }
 
-/// It was told more often than the lower limit allows: the last times are those that count.
+/// More notifications were sent than the lower limit allows: the latest ones count.
 #[test]
-fn a_limit_below_what_was_told_already_waits_for_the_last_of_them() {
+fn after_lowering_the_limit_the_latest_notifications_count() {
     let mut case = Case::new();
     case.general.limit = 5;
     for at in [0, 10_000, 20_000, 30_000, 40_000] {
@@ -321,14 +321,14 @@ fn a_limit_below_what_was_told_already_waits_for_the_last_of_them() {
     case.general.limit = 2;
     assert_eq!(case.decide_at(&request(), 89_999), LIMIT);
     assert_eq!(case.decide_at(&request(), 90_000), Decision::Grant);
-    assert_eq!(case.history.told.len(), 2);
+    assert_eq!(case.history.notified.len(), 2);
     case.general.limit = 0;
     assert_eq!(case.decide_at(&request(), 90_000), Decision::Grant);
 }
 
-/// In both directions, and at once: what lies further back than the shorter period was not forgotten.
+/// A shorter and then a longer period: notifications older than the shorter one are still known.
 #[test]
-fn a_period_that_is_changed_holds_for_what_was_told_before() {
+fn a_changed_period_applies_to_past_notifications() {
     let mut case = Case::new();
     let period = |case: &mut Case, seconds| case.general.period = Duration::from_secs(seconds);
     case.decide_at(&request(), 0);
@@ -342,7 +342,7 @@ fn a_period_that_is_changed_holds_for_what_was_told_before() {
 }
 
 #[test]
-fn nothing_secret_is_in_debug_output() {
+fn debug_output_holds_no_secret() {
     let mut case = Case::new();
     case.configured = Some(Credentials { username: secret("whoever"), password: secret("hunter2") });
     let request = Request { credentials: Some(given("whoever", "hunter2")), ..request() };
