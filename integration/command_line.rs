@@ -14,7 +14,7 @@ use crate::harness::{Fleet, LIMIT, Prosody, Section, Setup, UciFile, uci, until}
 /// The program without anything of this test's own environment.
 fn xmppd() -> Command {
     let mut command = process::command(env!("CARGO_BIN_EXE_xmppd"));
-    for variable in ["XMPPD_CONFIG", "XMPPD_CWMP_CONFIG", "XMPPD_SOCKET", "XMPPD_RESOLV_CONF"] {
+    for variable in ["XMPPD_CONFIG", "XMPPD_CWMP_CONFIG", "XMPPD_SOCKET", "XMPPD_RESOLV_CONF", "XMPPD_HOSTS"] {
         command.env_remove(variable);
     }
     command.stdin(Stdio::null());

@@ -1,8 +1,10 @@
 //! Finding servers by DNS: on a real DNS server, and on one that fails.
 
 mod failures;
+mod name_servers;
 mod names;
 mod order;
+mod srv;
 
 use std::path::Path;
 

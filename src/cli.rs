@@ -25,6 +25,7 @@ Environment:
   XMPPD_CONFIG, XMPPD_CWMP_CONFIG, XMPPD_SOCKET
                       the same as --config, --cwmp-config and --socket, which win
   XMPPD_RESOLV_CONF   the resolver's configuration [/etc/resolv.conf]
+  XMPPD_HOSTS         the hosts file [/etc/hosts]
 
 Exit status:
   0  stopped by a signal, or the command succeeded

@@ -1,8 +1,11 @@
 //! Domains that are not plain host names.
 
+use xmppd::xmpp::resolve::{Query, Resolver, resolve};
+use xmppd::xmpp::servers::Target;
+
 use super::{by_dns, daemon, online_at};
 use crate::harness::dns::own_address;
-use crate::harness::{Dns, Gate, Prosody, Record};
+use crate::harness::{Dns, Gate, Prosody, Record, Section};
 
 #[tokio::test]
 async fn an_internationalized_domain_goes_out_as_a_labels() {
@@ -30,4 +33,71 @@ async fn a_domain_that_is_an_address_needs_no_dns() {
     let daemon = daemon(&by_dns(&format!("cpe@{domain}/wan"), &prosody), &[], nowhere);
     assert_eq!(online_at(&daemon).await, format!("{address}:5222"));
     assert_eq!(gate.connections(), 1);
+}
+
+/// Underscores are legal in DNS: in a domain, in the target of an SRV record, in a row of the table.
+#[tokio::test]
+async fn names_with_an_underscore() {
+    let prosody = Prosody::start(&["xmpp_1.isp.test"]).await;
+    let dns = Dns::start(&[
+        Record::starttls("xmpp_1.isp.test", "host_1.isp.test", prosody.port(), 0, 0),
+        Record::host("host_1.isp.test", &["127.0.0.1"]),
+    ])
+    .await;
+    for algorithm in ["DNS-SRV", "ServerTable"] {
+        let connection = by_dns("cpe@xmpp_1.isp.test/wan", &prosody).option("serveralgorithm", algorithm);
+        let row = Section::server(1, &prosody).option("server_address", "host_1.isp.test");
+        let daemon = daemon(&connection, &[row], &dns.resolv_conf_file());
+        let at = online_at(&daemon).await;
+        assert!(at.starts_with("host_1.isp.test"), "{at}");
+    }
+}
+
+/// What names can look like, and what dnsmasq knows about them.
+#[tokio::test]
+async fn all_forms_of_names() {
+    let many: Vec<String> = (1..=60).map(|n| format!("192.0.2.{n}")).collect();
+    let records: Vec<String> = many.iter().map(|address| format!("host-record=many.a.test,{address}")).collect();
+    let (many, records) = (many.join(" "), records.join("\n"));
+    let dns = Dns::with_lines(&format!(
+        "local=/#/\nhost-record=one.a.test,192.0.2.1,2001:db8::1\ncname=alias.a.test,one.a.test\n\
+         cname=chain.a.test,alias.a.test\ntxt-record=text.a.test,x\nhost-record=printer.local,192.0.2.2\n\
+         host-record=single,192.0.2.3\nhost-record=short.lan,192.0.2.4\nhost-record=xn--bcher-kva.test,192.0.2.5\n\
+         host-record=_under_score.a.test,192.0.2.6\n{records}\n"
+    ))
+    .await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("resolv.conf");
+    std::fs::write(&path, format!("{}search lan\n", dns.resolv_conf())).unwrap();
+    let resolver = Resolver::new(path, "/nonexistent/hosts".into());
+    for (name, expected) in [
+        ("one.a.test", "192.0.2.1 2001:db8::1"),
+        ("ONE.A.test", "192.0.2.1 2001:db8::1"),
+        ("one.a.test.", "192.0.2.1 2001:db8::1"),
+        ("alias.a.test", "192.0.2.1 2001:db8::1"),
+        ("chain.a.test", "192.0.2.1 2001:db8::1"),
+        ("printer.local", "192.0.2.2"),
+        ("single", "192.0.2.3"),
+        ("short", "192.0.2.4"),
+        ("b\u{fc}cher.test", "192.0.2.5"),
+        ("_under_score.a.test", "192.0.2.6"),
+        // More than fits into 512 bytes: over TCP.
+        ("many.a.test", many.as_str()),
+        ("localhost", "127.0.0.1 ::1"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("text.a.test", "text.a.test has no address"),
+        ("absent.a.test", "absent.a.test has no address"),
+        ("a..test", "a..test has no address"),
+    ] {
+        let found = match resolve(Query::Targets(vec![Target::domain(name)]), &resolver).await {
+            Ok(servers) => {
+                let mut addresses = servers[0].addresses.clone();
+                addresses.sort_unstable();
+                addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, expected, "{name}");
+    }
 }

@@ -86,16 +86,19 @@ enum Serving {
 impl Dns {
     /// A server that knows these records.
     pub async fn start(records: &[Record]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let mut dns = Self {
-            directory,
-            address: own_address(),
-            serving: Serving::Nothing,
-            starts: 0,
-            unanswered: Arc::default(),
-        };
+        Self::start_at(own_address(), records).await
+    }
+
+    /// The same at an address of the test's choice.
+    pub async fn start_at(address: Ipv4Addr, records: &[Record]) -> Self {
+        let mut dns = Self::idle(address);
         dns.serve(records).await;
         dns
+    }
+
+    fn idle(address: Ipv4Addr) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { directory, address, serving: Serving::Nothing, starts: 0, unanswered: Arc::default() }
     }
 
     /// Where it listens, on port 53: an address of 127.0.0.0/8 that nobody else uses.
@@ -118,15 +121,27 @@ impl Dns {
     /// From now on it knows these records, and only these.
     pub async fn serve(&mut self, records: &[Record]) {
         self.stop().await;
-        let mut text = format!(
-            "no-resolv\nno-hosts\nno-poll\nbind-interfaces\nlisten-address={}\nport=53\nuser=root\npid-file\n\
-             local=/#/\nlocal-ttl=0\nlog-queries\nlog-facility={}\n",
-            self.address,
-            self.log_file().display()
-        );
+        let mut text = "local=/#/\n".to_owned();
         for record in records {
             let _ = writeln!(text, "{record}");
         }
+        self.run(&text).await;
+    }
+
+    /// A server with these lines in dnsmasq's configuration.
+    pub async fn with_lines(lines: &str) -> Self {
+        let mut dns = Self::idle(own_address());
+        dns.run(lines).await;
+        dns
+    }
+
+    async fn run(&mut self, lines: &str) {
+        let text = format!(
+            "no-resolv\nno-hosts\nno-poll\nbind-interfaces\nlisten-address={}\nport=53\nuser=root\npid-file\n\
+             local-ttl=0\nlog-queries\nlog-facility={}\n{lines}",
+            self.address,
+            self.log_file().display()
+        );
         let configuration = self.directory.path().join("dnsmasq.conf");
         std::fs::write(&configuration, text).unwrap();
         let console = std::fs::File::create(self.directory.path().join("console.log")).unwrap();

@@ -17,8 +17,8 @@ mod reaching;
 mod server_list;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler};
@@ -32,6 +32,7 @@ use crate::config::model::{Connection as Settings, ConnectionId};
 use crate::shutdown;
 use crate::status::{Report, Status, StatusTable};
 use crate::xmpp::connect::{Account, Session, SessionStart};
+use crate::xmpp::resolve::Resolver;
 use crate::xmpp::retry::{Next, Policy};
 use crate::xmpp::session::{End, Event, StreamCommand};
 use crate::xmpp::stream_error::{Consequence, consequence};
@@ -44,8 +45,8 @@ pub struct ConnectionContext {
     pub router: Addr<Router>,
     /// Holds the status of each connection.
     pub status: StatusTable,
-    /// Path of the resolver's configuration.
-    pub resolv_conf: PathBuf,
+    /// Looks servers up.
+    pub resolver: Arc<Resolver>,
 }
 
 /// Settings that take effect in place: aliases, keepalive interval, retry options.

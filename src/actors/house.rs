@@ -2,7 +2,6 @@
 //! the lock is there because start functions are messages between actors.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::Addr;
@@ -18,6 +17,7 @@ use crate::cwmp::credentials::Credentials;
 use crate::logging::LevelHandle;
 use crate::status::StatusTable;
 use crate::supervision::Supervisor;
+use crate::xmpp::resolve::Resolver;
 
 /// The supervisor of the connections.
 pub type Connections = Supervisor<ConnectionId>;
@@ -35,6 +35,8 @@ pub struct House {
     pub board: StatusTable,
     /// What the router was asked before: a crash must not end a lock-out, nor a limit.
     pub history: Arc<Mutex<History>>,
+    /// Looks servers up, for all connections.
+    pub resolver: Arc<Resolver>,
     rooms: Arc<Mutex<Rooms>>,
 }
 
@@ -67,7 +69,9 @@ impl House {
     /// A house with nobody in it.
     #[must_use]
     pub fn new(startup: Startup, level: Option<LevelHandle>) -> Self {
+        let resolver = Resolver::new(startup.resolv_conf.clone(), startup.hosts.clone());
         Self {
+            resolver: Arc::new(resolver),
             startup: Arc::new(startup),
             level,
             board: StatusTable::default(),
@@ -80,11 +84,5 @@ impl House {
     pub fn rooms(&self) -> MutexGuard<'_, Rooms> {
         // A panic while it was held cannot have left it half-changed: each change is one assignment.
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Where the resolver's configuration is.
-    #[must_use]
-    pub fn resolv_conf(&self) -> PathBuf {
-        self.startup.resolv_conf.clone()
     }
 }

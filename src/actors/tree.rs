@@ -150,7 +150,7 @@ pub fn connection(house: House, id: ConnectionId) -> Child<ConnectionId> {
             return Running::new(actix_rt::spawn(async { ExitReason::Normal }), || ());
         };
         let router = rooms.router.clone().expect("the router is started before the connections");
-        let context = ConnectionContext { router, status: house.board.clone(), resolv_conf: house.resolv_conf() };
+        let context = ConnectionContext { router, status: house.board.clone(), resolver: Arc::clone(&house.resolver) };
         let (address, running) = Running::actor(Connection::new(settings, context));
         rooms.connection.insert(id, address);
         running

@@ -20,6 +20,8 @@ pub struct Startup {
     pub socket: PathBuf,
     /// `XMPPD_RESOLV_CONF`: default `/etc/resolv.conf`.
     pub resolv_conf: PathBuf,
+    /// `XMPPD_HOSTS`: default `/etc/hosts`.
+    pub hosts: PathBuf,
 }
 
 impl Default for Startup {
@@ -29,6 +31,7 @@ impl Default for Startup {
             cwmp_config: "/etc/config/cwmp".into(),
             socket: "/var/run/xmppd/xmppd.sock".into(),
             resolv_conf: "/etc/resolv.conf".into(),
+            hosts: "/etc/hosts".into(),
         }
     }
 }
@@ -59,11 +62,12 @@ pub enum StartupError {
 }
 
 /// The variables, by the settings they set.
-const VARIABLES: [(&str, &str); 4] = [
+const VARIABLES: [(&str, &str); 5] = [
     ("XMPPD_CONFIG", "config"),
     ("XMPPD_CWMP_CONFIG", "cwmp_config"),
     ("XMPPD_SOCKET", "socket"),
     ("XMPPD_RESOLV_CONF", "resolv_conf"),
+    ("XMPPD_HOSTS", "hosts"),
 ];
 
 impl Startup {
@@ -84,6 +88,7 @@ impl Startup {
             ("cwmp_config", &startup.cwmp_config),
             ("socket", &startup.socket),
             ("resolv_conf", &startup.resolv_conf),
+            ("hosts", &startup.hosts),
         ] {
             if path.as_os_str().is_empty() {
                 let source = figment.find_metadata(name);
@@ -152,6 +157,7 @@ mod tests {
             ("XMPPD_CWMP_CONFIG", "123"),
             ("XMPPD_SOCKET", "true"),
             ("XMPPD_RESOLV_CONF", "[1]"),
+            ("XMPPD_HOSTS", "/h"),
             ("XMPPD_OTHER", "x"),
             ("CONFIG", "x"),
         ];
@@ -160,6 +166,7 @@ mod tests {
             cwmp_config: "123".into(),
             socket: "true".into(),
             resolv_conf: "[1]".into(),
+            hosts: "/h".into(),
         };
         assert_eq!(startup(&variables, &none).as_ref(), Ok(&expected));
         expected.config = "/d".into();

@@ -1,5 +1,6 @@
 //! The connection on its way to a server: looking servers up, trying addresses, and what follows from a failure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
@@ -14,9 +15,6 @@ use crate::xmpp::sasl::SaslError;
 use crate::xmpp::servers::{Address, ResolvedServer, Target};
 use crate::xmpp::stream_error::{Consequence, consequence};
 
-/// How long a whole resolution may take.
-const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
-
 /// How often in a row a server may send us elsewhere (RFC 6120 4.9.3.19 asks for a limit).
 const MAX_REDIRECTS: u8 = 3;
 
@@ -25,16 +23,8 @@ impl Connection {
         self.leave(ctx);
         self.enter(Status::Connecting);
         let query = self.servers.query(&self.settings, &self.account.ascii_domain);
-        let resolv_conf = self.context.resolv_conf.clone();
-        let lookup = async move {
-            let work = resolve(query, &resolv_conf);
-            tokio::time::timeout(RESOLVE_LIMIT, work).await.unwrap_or_else(|_| {
-                Err(ResolveError::Failed {
-                    name: "the server".to_owned(),
-                    reason: format!("no answer within {} s", RESOLVE_LIMIT.as_secs()),
-                })
-            })
-        };
+        let resolver = Arc::clone(&self.context.resolver);
+        let lookup = async move { resolve(query, &resolver).await };
         #[cfg(feature = "test-hooks")]
         let lookup = crate::actors::hooks::at_work(format!("connection {}", self.id()), lookup);
         let job = ctx.spawn(lookup.into_actor(self).map(|list, connection, ctx| connection.resolved(list, ctx)));

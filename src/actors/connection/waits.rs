@@ -48,7 +48,7 @@ pub(super) fn connection(retry: Retry) -> Connection {
     let context = ConnectionContext {
         router: Router::new(Rules::default(), Notifier.start(), std::sync::Arc::default(), status.clone()).start(),
         status,
-        resolv_conf: PathBuf::from("/nonexistent/resolv.conf"),
+        resolver: Arc::new(Resolver::new("/nonexistent/resolv.conf".into(), "/nonexistent/hosts".into())),
     };
     Connection::new(settings(retry), context)
 }

@@ -1,0 +1,182 @@
+//! Reads `resolv.conf` (resolv.conf(5)), line by line: a line that cannot be used does not take the others with it.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::time::Duration;
+
+use hickory_proto::rr::Name;
+
+use super::message::name;
+
+/// How long one name server is waited for before the next one is asked, and before it counts as silent.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a silent name server is asked in one lookup.
+const DEFAULT_ATTEMPTS: u32 = 2;
+/// The largest values that resolv.conf(5) allows.
+const MAX_TIMEOUT: u32 = 30;
+const MAX_ATTEMPTS: u32 = 5;
+const MAX_NDOTS: u32 = 15;
+
+/// What the file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ResolvConf {
+    /// At least one, in the order in which they are asked.
+    pub(super) servers: Vec<NameServer>,
+    /// The domains that are appended to a name without a dot.
+    pub(super) search: Vec<Name>,
+    /// A name with at least this many dots is looked up as it is first.
+    pub(super) ndots: u32,
+    /// How long one name server is waited for before the next one is asked.
+    pub(super) timeout: Duration,
+    /// How often each silent name server is asked in one lookup, at least 1.
+    pub(super) attempts: u32,
+}
+
+/// The address of a name server, on port 53.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NameServer {
+    ip: IpAddr,
+    /// The interface of a link-local address, a name or a number.
+    scope: Option<String>,
+}
+
+impl NameServer {
+    fn parse(text: &str) -> Option<Self> {
+        let (ip, scope) = match text.split_once('%') {
+            Some((ip, scope)) if !scope.is_empty() => (IpAddr::V6(ip.parse().ok()?), Some(scope.to_owned())),
+            Some(_) => return None,
+            None => (text.parse().ok()?, None),
+        };
+        // The unspecified address stands for this host, as it does for connect(2).
+        let ip = match ip {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        Some(Self { ip, scope })
+    }
+
+    /// Where it is asked now: an interface may be recreated and get another number.
+    ///
+    /// # Errors
+    /// There is no such interface.
+    pub(super) fn socket(&self) -> std::io::Result<SocketAddr> {
+        let IpAddr::V6(ip) = self.ip else { return Ok((self.ip, 53).into()) };
+        let scope = match &self.scope {
+            None => 0,
+            Some(scope) => match scope.parse() {
+                Ok(index) => index,
+                Err(_) => interface_index(scope)?,
+            },
+        };
+        Ok(SocketAddrV6::new(ip, 53, 0, scope).into())
+    }
+}
+
+fn interface_index(interface: &str) -> std::io::Result<u32> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
+    let socket = socket_with(AddressFamily::INET6, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    Ok(netdevice::name_to_index(socket, interface)?)
+}
+
+impl fmt::Display for NameServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.ip)?;
+        self.scope.iter().try_for_each(|scope| write!(f, "%{scope}"))
+    }
+}
+
+impl ResolvConf {
+    /// Reads the file's text. `host_name` is the system's: its domain is searched where the file names none.
+    ///
+    /// Also returns what was skipped, one message for each line.
+    pub(super) fn parse(text: &[u8], host_name: &str) -> (Self, Vec<String>) {
+        let text = String::from_utf8_lossy(text);
+        let mut search = None;
+        let mut conf =
+            Self { servers: vec![], search: vec![], ndots: 1, timeout: DEFAULT_TIMEOUT, attempts: DEFAULT_ATTEMPTS };
+        let mut skipped = Vec::new();
+        for (n, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+            let line = line.split(['#', ';']).next().unwrap_or_default();
+            let mut words = line.split_whitespace();
+            let Some(keyword) = words.next() else { continue };
+            let unusable: Vec<&str> = match keyword {
+                "nameserver" => match words.next().map(|word| (word, NameServer::parse(word))) {
+                    Some((_, Some(server))) => {
+                        conf.servers.push(server);
+                        vec![]
+                    }
+                    Some((word, None)) => vec![word],
+                    None => vec![keyword],
+                },
+                // The last one of the two counts.
+                "domain" | "search" => {
+                    let count = if keyword == "domain" { 1 } else { usize::MAX };
+                    let (usable, unusable): (Vec<_>, Vec<_>) =
+                        words.take(count).map(|word| (word, search_domain(word))).partition(|(_, name)| name.is_some());
+                    if unusable.is_empty() || !usable.is_empty() {
+                        search = Some(usable.into_iter().filter_map(|(_, name)| name).collect());
+                    }
+                    unusable.into_iter().map(|(word, _)| word).collect()
+                }
+                "options" => words.filter(|word| !conf.set_option(word)).collect(),
+                "sortlist" | "family" | "lookup" | "interface" => vec![],
+                other => vec![other],
+            };
+            if !unusable.is_empty() {
+                skipped.push(format!("line {} skipped: {:?}", n + 1, unusable.join(" ")));
+            }
+        }
+        conf.search = search.unwrap_or_else(|| {
+            host_name.split_once('.').and_then(|(_, domain)| search_domain(domain)).into_iter().collect()
+        });
+        if conf.servers.is_empty() {
+            let local = |ip| NameServer { ip, scope: None };
+            conf.servers = vec![local(Ipv4Addr::LOCALHOST.into()), local(Ipv6Addr::LOCALHOST.into())];
+        }
+        (conf, skipped)
+    }
+
+    /// The names under which a host (A-labels; `absolute` is the same as a name) is looked up, in their order.
+    ///
+    /// With a dot in it, it is a full name: the search list must not turn it into the name of another host.
+    pub(super) fn candidates(&self, ascii: &str, absolute: Name) -> Vec<Name> {
+        if ascii.contains('.') {
+            return vec![absolute];
+        }
+        let searched = self.search.iter().filter_map(|domain| absolute.clone().append_domain(domain).ok());
+        let mut names: Vec<Name> = searched.collect();
+        names.retain(|name| *name != absolute);
+        names.insert(if self.ndots == 0 { 0 } else { names.len() }, absolute);
+        names
+    }
+
+    /// Returns false where the option has a value that cannot be used; unknown options are none of our business.
+    fn set_option(&mut self, option: &str) -> bool {
+        let Some((option, value)) = option.split_once(':') else { return true };
+        let number = value.parse::<u32>().ok();
+        match (option, number) {
+            // 0 means the default.
+            ("timeout", Some(0)) => self.timeout = DEFAULT_TIMEOUT,
+            ("timeout", Some(seconds)) => self.timeout = Duration::from_secs(seconds.min(MAX_TIMEOUT).into()),
+            ("attempts", Some(0)) => self.attempts = DEFAULT_ATTEMPTS,
+            ("attempts", Some(attempts)) => self.attempts = attempts.min(MAX_ATTEMPTS),
+            ("ndots", Some(ndots)) => self.ndots = ndots.min(MAX_NDOTS),
+            ("timeout" | "attempts" | "ndots", None) => return false,
+            _ => {}
+        }
+        true
+    }
+}
+
+/// A domain of the search list. `.` is the root.
+fn search_domain(word: &str) -> Option<Name> {
+    if word == "." {
+        return Some(Name::root());
+    }
+    // `(none)` is what the C library calls a host without a domain.
+    word.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.')).then(|| name(word)).flatten()
+}
+
+#[cfg(test)]
+mod tests;
