@@ -5,6 +5,7 @@ mod name_servers;
 mod names;
 mod order;
 mod srv;
+mod this_host;
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Name servers that refuse, are silent, or answer one kind of question alone; and files that name them.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hickory_proto::op::ResponseCode;
@@ -23,7 +23,7 @@ async fn server() -> (Prosody, Vec<Record>) {
 }
 
 /// A file with these name servers, and more lines before them.
-fn resolv_conf(lines: &str, servers: &[Ipv4Addr]) -> (TempDir, std::path::PathBuf) {
+fn resolv_conf(lines: &str, servers: &[IpAddr]) -> (TempDir, std::path::PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("resolv.conf");
     let servers = servers.iter().fold(String::new(), |mut text, server| {
@@ -74,7 +74,7 @@ async fn the_next_name_server_is_asked_where_the_first_one_refuses() {
         Reply::BareCode(ResponseCode::Refused),
     ] {
         let bad = NameServer::always(reply.clone()).await;
-        let (_directory, path) = resolv_conf("", &[bad.address(), good.address()]);
+        let (_directory, path) = resolv_conf("", &[bad.address(), good.address().into()]);
         let daemon = daemon(&by_dns(CPE, &prosody), &[], &path);
         online_at(&daemon).await;
         assert!(!bad.questions().is_empty(), "{reply:?}");
@@ -88,7 +88,7 @@ async fn silent_name_servers_cost_their_time_once() {
     let (mut prosody, records) = server().await;
     let good = Dns::start(&records).await;
     let silent = [NameServer::always(Reply::Silent).await, NameServer::always(Reply::Silent).await];
-    let (_directory, path) = resolv_conf("", &[silent[0].address(), silent[1].address(), good.address()]);
+    let (_directory, path) = resolv_conf("", &[silent[0].address(), silent[1].address(), good.address().into()]);
     let daemon = daemon(&by_dns(CPE, &prosody), &[], &path);
     online_at(&daemon).await;
     let asked = || silent.each_ref().map(|server| server.questions().len());
@@ -111,8 +111,14 @@ async fn the_sixth_name_server_is_the_good_one() {
     let refusing = NameServer::always(Reply::Code(ResponseCode::Refused)).await;
     let failing = NameServer::always(Reply::Code(ResponseCode::ServFail)).await;
     // No server listens at the second and the fifth.
-    let servers =
-        [silent.address(), own_address(), refusing.address(), failing.address(), own_address(), good.address()];
+    let servers = [
+        silent.address(),
+        own_address().into(),
+        refusing.address(),
+        failing.address(),
+        own_address().into(),
+        good.address().into(),
+    ];
     let (_directory, path) = resolv_conf("", &servers);
     let daemon = daemon(&by_dns(CPE, &prosody), &[], &path);
     online_at(&daemon).await;
@@ -163,7 +169,7 @@ async fn a_line_that_cannot_be_used_is_skipped_with_one_warning() {
         (&long, Some("line 1 skipped: \"xxxx")),
         ("nameserver dns.isp.test\n", Some("line 1 skipped: \"dns.isp.test\"")),
     ] {
-        let (_directory, path) = resolv_conf(line, &[dns.address()]);
+        let (_directory, path) = resolv_conf(line, &[dns.address().into()]);
         let daemon = daemon(&by_dns(CPE, &prosody), &[], &path);
         online_at(&daemon).await;
         reconnected(&mut prosody, &daemon).await;

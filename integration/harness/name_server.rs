@@ -1,6 +1,6 @@
 //! A scripted name server, for the answers that a real one cannot be made to give.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use hickory_proto::op::{Message, OpCode, Query, ResponseCode};
@@ -37,8 +37,8 @@ impl Reply {
     /// An A or AAAA record.
     pub fn address(address: &str) -> Self {
         Self::Records(vec![match address.parse().unwrap() {
-            std::net::IpAddr::V4(address) => RData::A(A(address)),
-            std::net::IpAddr::V6(address) => RData::AAAA(AAAA(address)),
+            IpAddr::V4(address) => RData::A(A(address)),
+            IpAddr::V6(address) => RData::AAAA(AAAA(address)),
         }])
     }
 }
@@ -56,7 +56,7 @@ pub struct Asked {
 
 /// The server. It is gone when dropped.
 pub struct NameServer {
-    address: Ipv4Addr,
+    address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
@@ -64,8 +64,12 @@ pub struct NameServer {
 impl NameServer {
     /// A server that answers as the script says.
     pub async fn start(script: impl Fn(&Asked) -> Reply + Send + 'static) -> Self {
-        let address = own_address();
-        let socket = UdpSocket::bind((address, 53)).await.unwrap();
+        Self::start_at((own_address(), 53).into(), script).await
+    }
+
+    /// The same at an address of the test's choice.
+    pub async fn start_at(address: SocketAddr, script: impl Fn(&Asked) -> Reply + Send + 'static) -> Self {
+        let socket = UdpSocket::bind(address).await.unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let list = Arc::clone(&asked);
         let task = tokio::spawn(async move {
@@ -89,9 +93,15 @@ impl NameServer {
         Self::start(move |_| reply.clone()).await
     }
 
+    /// Stops it, so that its address is free.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
+
     /// Where it listens, on port 53.
-    pub fn address(&self) -> Ipv4Addr {
-        self.address
+    pub fn address(&self) -> IpAddr {
+        self.address.ip()
     }
 
     /// The questions so far, as `TYPE NAME`.

@@ -16,6 +16,8 @@ const DEFAULT_ATTEMPTS: u32 = 2;
 const MAX_TIMEOUT: u32 = 30;
 const MAX_ATTEMPTS: u32 = 5;
 const MAX_NDOTS: u32 = 15;
+/// How much of a skipped line a message shows, characters.
+const MAX_SHOWN: usize = 80;
 
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +126,8 @@ impl ResolvConf {
                 other => vec![other],
             };
             if !unusable.is_empty() {
-                skipped.push(format!("line {} skipped: {:?}", n + 1, unusable.join(" ")));
+                let words: String = unusable.join(" ").chars().take(MAX_SHOWN).collect();
+                skipped.push(format!("line {} skipped: {words:?}", n + 1));
             }
         }
         conf.search = search.unwrap_or_else(|| {

@@ -119,11 +119,12 @@ impl Resolver {
             return Arc::clone(servers);
         }
         let path = self.resolv_conf.display();
-        let text = match read(&self.resolv_conf) {
-            Ok(contents) => contents.text,
+        let (text, is_settled) = match read(&self.resolv_conf) {
+            Ok(contents) => (contents.text, true),
             Err(error) => {
                 tracing::warn!("{path} cannot be read, using 127.0.0.1 and ::1 as name servers: {}", error.reason());
-                vec![]
+                // What is wrong with a file that is there may pass without a change of it: too many open files.
+                (vec![], matches!(error, ReadError::Missing(_)))
             }
         };
         let (conf, skipped) = ResolvConf::parse(&text, &rustix::system::uname().nodename().to_string_lossy());
@@ -131,7 +132,7 @@ impl Resolver {
             tracing::warn!("{path} {skipped}");
         }
         let servers = Arc::new(NameServers { memory: Memory::new(conf.servers.len()), conf });
-        *current = Some((stamp, Arc::clone(&servers)));
+        *current = is_settled.then(|| (stamp, Arc::clone(&servers)));
         servers
     }
 }
@@ -229,5 +230,82 @@ fn merge(v6: Family, v4: Family) -> Family {
         (Ok(found), Err(_)) | (Err(_), Ok(found)) if !found.is_empty() => Ok(found),
         (Err(v6), Err(v4)) => Err(format!("{v6}; {v4}")),
         (Err(reason), Ok(_)) | (Ok(_), Err(reason)) => Err(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+    use crate::testing::{Log, paused};
+
+    #[test]
+    fn the_file_is_read_when_it_has_changed() {
+        let log = Log::capture();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("resolv.conf");
+        let resolver = Resolver::new(path.clone(), directory.path().join("hosts"));
+        let servers = |found: &NameServers| found.conf.servers.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let warnings = || log.lines(tracing::Level::WARN).len();
+        let absent = resolver.name_servers();
+        assert_eq!(servers(&absent), ["127.0.0.1", "::1"]);
+        assert!(Arc::ptr_eq(&absent, &resolver.name_servers()));
+        assert_eq!(warnings(), 1);
+        fs::write(&path, "domain (none)\nnameserver 192.0.2.1\n").unwrap();
+        let present = resolver.name_servers();
+        assert_eq!(servers(&present), ["192.0.2.1"]);
+        assert!(Arc::ptr_eq(&present, &resolver.name_servers()));
+        assert_eq!(warnings(), 2);
+        // Replaced by one of the same size.
+        fs::write(directory.path().join("new"), "domain (none)\nnameserver 192.0.2.2\n").unwrap();
+        fs::rename(directory.path().join("new"), &path).unwrap();
+        assert_eq!(servers(&resolver.name_servers()), ["192.0.2.2"]);
+        // What cannot be read is read again each time.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let unreadable = resolver.name_servers();
+        assert_eq!(servers(&unreadable), ["127.0.0.1", "::1"]);
+        assert!(!Arc::ptr_eq(&unreadable, &resolver.name_servers()));
+    }
+
+    /// What the second lookup yields, which takes this many ms, and how many ms it is waited for.
+    async fn waited(first: &Family, takes: u64) -> (Family, u128) {
+        let start = Instant::now();
+        let lookup = async {
+            sleep(Duration::from_millis(takes)).await;
+            Ok(vec![Ipv4Addr::LOCALHOST.into()])
+        };
+        (second(first, lookup).await, start.elapsed().as_millis())
+    }
+
+    #[test]
+    fn the_second_family_has_50_ms_after_an_address() {
+        paused(async {
+            let answer = || Ok(vec![Ipv4Addr::LOCALHOST.into()]);
+            let first: Family = Ok(vec![Ipv6Addr::LOCALHOST.into()]);
+            assert_eq!(waited(&first, 40).await, (answer(), 40));
+            assert_eq!(waited(&first, 60).await, (Ok(vec![]), 50));
+            // Without an address it is waited for.
+            for first in [Ok(vec![]), Err("AAAA: REFUSED".to_owned())] {
+                assert_eq!(waited(&first, 5000).await, (answer(), 5000));
+            }
+        });
+    }
+
+    #[test]
+    fn what_one_family_has_is_used() {
+        let (v6, v4) = (vec![IpAddr::from(Ipv6Addr::LOCALHOST)], vec![IpAddr::from(Ipv4Addr::LOCALHOST)]);
+        let failed = |what: &str| Err(what.to_owned());
+        assert_eq!(merge(Ok(v6.clone()), Ok(v4.clone())), Ok([v6.clone(), v4.clone()].concat()));
+        assert_eq!(merge(failed("AAAA"), Ok(v4.clone())), Ok(v4));
+        assert_eq!(merge(Ok(v6.clone()), failed("A")), Ok(v6));
+        assert_eq!(merge(Ok(vec![]), Ok(vec![])), Ok(vec![]));
+        // Without an address, a lookup that failed may have found one.
+        assert_eq!(merge(failed("AAAA"), Ok(vec![])), failed("AAAA"));
+        assert_eq!(merge(Ok(vec![]), failed("A")), failed("A"));
+        assert_eq!(merge(failed("AAAA"), failed("A")), failed("AAAA; A"));
     }
 }
