@@ -26,7 +26,7 @@ demo: deps
 	@scripts/demo.sh
 
 test: deps
-	$(CARGO) test $(LOCKED) --all-features
+	$(CARGO) test $(LOCKED) --workspace
 
 # After the tests, never beside them: what else runs takes its time away. cycles and requests: see the script.
 soak: deps
@@ -38,11 +38,11 @@ fmt:
 	$(CARGO) fmt --all -- --check
 
 clippy:
-	$(CARGO) clippy $(LOCKED) --all-targets -- -D warnings
-	$(CARGO) clippy $(LOCKED) --all-targets --all-features -- -D warnings
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	$(CARGO) clippy $(LOCKED) --workspace --all-targets --all-features -- -D warnings
 
 doc:
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(LOCKED) --no-deps --all-features
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(LOCKED) --no-deps --workspace --all-features
 
 # Licences, sources, duplicates, known vulnerabilities of what xmppd is made of.
 deny:
@@ -50,7 +50,7 @@ deny:
 
 # What is installed or shown as an example is taken by the program without a word, installed as it is to be: for its owner.
 samples:
-	$(CARGO) build --quiet $(LOCKED) --all-features --bin xmppd
+	$(CARGO) build --quiet $(LOCKED) --package xmppd --bin xmppd
 	@root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && \
 	for file in config/xmpp config/samples/*.conf; do \
 		install -D -m 600 "$$file" "$$root/$$file" && \
@@ -62,7 +62,7 @@ fuzz:
 	@scripts/fuzz.sh "$(TARGET)" $(TIME)
 
 build:
-	$(CARGO) build $(LOCKED) --release --bin xmppd
+	$(CARGO) build $(LOCKED) --release --package xmppd --bin xmppd
 
 install: build
 	install -D -m 755 $(OUT)/release/xmppd $(DESTDIR)$(SBINDIR)/xmppd

@@ -2,7 +2,7 @@
 //!
 //! Simulates many retry policies in virtual time. All streams are lost in the same second, the server is away for half an
 //! hour, and then every attempt succeeds. Prints a histogram of the logins after the server's return, and of the attempts
-//! in the whole time: `cargo run --example fleet`.
+//! in the whole time: `cargo run --example fleet`. Its tests hold the numbers to a bound.
 
 use std::time::Duration;
 
@@ -12,26 +12,26 @@ use xmppd::config::model::Retry;
 use xmppd::xmpp::retry::Policy;
 
 /// Devices.
-pub(crate) const FLEET: u64 = 1000;
+const FLEET: u64 = 1000;
 /// How long the server is away, seconds.
-pub(crate) const AWAY: u64 = 30 * 60;
+const AWAY: u64 = 30 * 60;
 
 /// What the fleet does, second by second from the loss of the streams on.
 #[derive(Debug, Default)]
-pub(crate) struct Timeline {
+struct Timeline {
     /// Attempts that fail, by second.
-    pub(crate) attempts: Vec<u64>,
+    attempts: Vec<u64>,
     /// Logins, by second.
-    pub(crate) logins: Vec<u64>,
+    logins: Vec<u64>,
 }
 
 /// TR-181's default schedule, with so many attempts per address.
-pub(crate) fn schedule(attempts: u32) -> Retry {
+fn schedule(attempts: u32) -> Retry {
     Retry { attempts, initial: Duration::from_secs(60), multiplier: 2000, max: Duration::from_secs(30720) }
 }
 
 /// Simulates the fleet; each device has one server with one address.
-pub(crate) fn simulate(settings: Retry) -> Timeline {
+fn simulate(settings: Retry) -> Timeline {
     let mut timeline = Timeline::default();
     for device in 0..FLEET {
         let rng = &mut StdRng::seed_from_u64(device);
@@ -55,7 +55,7 @@ fn count(seconds: &mut Vec<u64>, at: Duration) {
 }
 
 /// The most that happens in one second.
-pub(crate) fn busiest(seconds: &[u64]) -> u64 {
+fn busiest(seconds: &[u64]) -> u64 {
     seconds.iter().copied().max().unwrap_or(0)
 }
 
@@ -88,5 +88,39 @@ fn main() {
         print("Failed attempts", &timeline.attempts, 0, 60);
         let bucket = if attempts == 0 { 15 } else { 240 };
         print("Logins", &timeline.logins, AWAY, bucket);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2 % of the fleet within one second: 20 logins of 1000.
+    const LARGEST_SHARE: f64 = 0.02;
+
+    fn share(seconds: &[u64]) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "a thousand at most")]
+        let share = busiest(seconds) as f64 / FLEET as f64;
+        share
+    }
+
+    #[test]
+    fn after_an_outage_of_half_an_hour_the_fleet_comes_back_spread_out() {
+        for attempts in [0, 1, 16] {
+            let timeline = simulate(schedule(attempts));
+            assert_eq!(timeline.logins.iter().sum::<u64>(), FLEET, "all come back");
+            let logins = share(&timeline.logins);
+            assert!(logins <= LARGEST_SHARE, "attempt {attempts}: {logins} of the fleet logs in within one second");
+        }
+    }
+
+    /// The loss itself is what happens to all in the same second: the first attempts are spread over the first minute.
+    #[test]
+    fn the_first_attempts_after_the_loss_are_spread_out_too() {
+        for attempts in [1, 16] {
+            let attempts_made = simulate(schedule(attempts)).attempts;
+            let share = share(&attempts_made);
+            assert!(share <= 0.05, "attempt {attempts}: {share} of the fleet tries within one second");
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use connreq::tls::Trust;
+use connreq::{Answer, Credentials, LoginError, Lost, Requester, Silence};
 use xmpp::parsers::iq::Iq;
 use xmpp::parsers::ping::Ping;
-use xmppd::connreq::tls::Trust;
-use xmppd::connreq::{Answer, Credentials, LoginError, Lost, Requester, Silence};
 
 use crate::harness::{LIMIT, Prosody};
 

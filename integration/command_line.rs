@@ -9,11 +9,12 @@ use rustix::process::Signal;
 use crate::harness::fleet::{accepted, jid, refused};
 use crate::harness::log::Log;
 use crate::harness::process::{self, Process};
+use crate::harness::program;
 use crate::harness::{Fleet, LIMIT, Prosody, Section, Setup, UciFile, uci, until};
 
 /// The program without anything of this test's own environment.
 fn xmppd() -> Command {
-    let mut command = process::command(env!("CARGO_BIN_EXE_xmppd"));
+    let mut command = process::command(program::xmppd());
     for variable in ["XMPPD_CONFIG", "XMPPD_CWMP_CONFIG", "XMPPD_SOCKET", "XMPPD_RESOLV_CONF", "XMPPD_HOSTS"] {
         command.env_remove(variable);
     }
@@ -355,6 +356,7 @@ async fn an_output_that_is_full_is_told_and_a_closed_one_is_not() {
     assert_eq!((closed.status.code(), closed.stderr.as_slice()), (Some(0), &b""[..]));
 }
 
+#[cfg(servers)]
 #[tokio::test]
 async fn who_asks_the_daemon_is_answered() {
     let prosody = Prosody::start(&["a.test"]).await;
@@ -373,6 +375,7 @@ async fn who_asks_the_daemon_is_answered() {
     assert_eq!(unknown, "error: 'dance' is no request; expected status or reconnect\n");
 }
 
+#[cfg(servers)]
 #[tokio::test]
 async fn ubus_is_found_through_path() {
     let prosody = Prosody::start(&["a.test"]).await;
@@ -388,6 +391,7 @@ async fn ubus_is_found_through_path() {
     assert_eq!(calls[0].arguments, crate::harness::ubus::INFORM);
 }
 
+#[cfg(servers)]
 #[tokio::test]
 async fn without_ubus_in_path_the_requester_is_told_no_and_the_log_why() {
     let prosody = Prosody::start(&["a.test"]).await;

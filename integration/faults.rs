@@ -1,14 +1,18 @@
 //! Every fault that a device in the field meets, one by one: xmppd stays up, says what is wrong, is not busy with it, and
 //! comes back when it is over.
 
+#[cfg(servers)]
 mod clock;
+#[cfg(servers)]
 mod descriptors;
 mod disk;
+#[cfg(servers)]
 mod names;
+#[cfg(servers)]
 mod server;
 mod streams;
 
-use xmppd::connreq::{Answer, Credentials, Requester};
+use connreq::{Answer, Credentials, Requester};
 
 use crate::harness::prosody::PASSWORD;
 use crate::harness::{Daemon, LIMIT, Prosody, Section, Server, Setup};

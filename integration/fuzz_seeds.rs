@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 const TARGETS: [&str; 4] = ["login_bytes", "stanza_to_decision", "uci_diff", "uci_text"];
 
 fn directory(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "fuzz", name].iter().collect()
+    [env!("CARGO_MANIFEST_DIR"), "../fuzz", name].iter().collect()
 }
 
 fn names(directory: &Path) -> BTreeSet<String> {

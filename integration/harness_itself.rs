@@ -14,6 +14,7 @@ use crate::harness::process::{self, Process};
 use crate::harness::ubus::{INFORM, Ubus};
 use crate::harness::{End, LIMIT, Options, Prosody, Trace, UciFile, Work, until};
 
+#[cfg(servers)]
 #[tokio::test]
 async fn the_server_tells_a_clean_end_from_a_lost_connection() {
     let prosody = Prosody::start(&["a.test"]).await;
@@ -27,6 +28,7 @@ async fn the_server_tells_a_clean_end_from_a_lost_connection() {
     assert_eq!(prosody.wait_gone("lost@a.test/r", LIMIT).await, Some(End::Lost));
 }
 
+#[cfg(servers)]
 #[tokio::test]
 async fn the_server_tells_that_it_ended_a_session_itself() {
     let prosody = Prosody::start(&["a.test"]).await;
@@ -44,6 +46,7 @@ async fn the_server_tells_that_it_ended_a_session_itself() {
     second.close().await;
 }
 
+#[cfg(servers)]
 #[tokio::test]
 async fn a_lost_connection_hibernates_with_stream_management() {
     let prosody = Prosody::start_with(&["a.test"], Options { smacks: true, ..Options::default() }).await;
@@ -58,6 +61,7 @@ async fn a_lost_connection_hibernates_with_stream_management() {
     assert_eq!((before.id, before.port), (session.id, session.port));
 }
 
+#[cfg(servers)]
 #[tokio::test]
 async fn a_server_killed_and_started_again_knows_its_accounts_and_no_sessions() {
     let mut prosody = Prosody::start(&["a.test"]).await;
@@ -73,6 +77,7 @@ async fn a_server_killed_and_started_again_knows_its_accounts_and_no_sessions() 
     assert!(prosody.stop().await.success());
 }
 
+#[cfg(servers)]
 #[tokio::test]
 async fn a_stanza_of_30000_nested_elements_goes_through_the_server() {
     let prosody = Prosody::start(&["a.test"]).await;

@@ -2,6 +2,7 @@
 //! and nobody else notices.
 
 mod login;
+#[cfg(servers)]
 mod stanzas;
 
 use std::io;

@@ -1,7 +1,9 @@
 //! Logging in, on both real servers: mechanisms, names, passwords, and refusals.
 
 mod binding;
+#[cfg(servers)]
 mod mechanisms;
+#[cfg(servers)]
 mod names;
 mod refusals;
 

@@ -1,6 +1,6 @@
 //! The whole way through the house once: an ACS asks, the CWMP client is told, the ACS gets its answer.
 
-use xmppd::connreq::{Answer, Credentials};
+use connreq::{Answer, Credentials};
 
 use crate::harness::ubus::INFORM;
 use crate::harness::{Daemon, End, LIMIT, Prosody, Section};

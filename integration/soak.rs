@@ -3,11 +3,14 @@
 //! `soak.sh` runs these longer than `make test` does. It says how long in the environment, where nothing means as short as
 //! still says something, and may put another program in the place of the xmppd of the tests.
 
+#[cfg(servers)]
 mod cycles;
 mod deeds;
 mod level;
 mod meter;
+#[cfg(servers)]
 mod mix;
+#[cfg(servers)]
 mod requests;
 
 use std::time::{Duration, Instant};

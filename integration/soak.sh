@@ -33,5 +33,5 @@ requests)
 	test=mix::everything_at_random_leaves_nothing_behind
 	;;
 esac
-exec "${CARGO:-cargo}" test --quiet --locked --all-features --test integration -- \
+exec "${CARGO:-cargo}" test --quiet --locked --package xmppd-integration --test integration -- \
 	--include-ignored --exact --nocapture "soak::$test"

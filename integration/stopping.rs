@@ -161,8 +161,7 @@ async fn sigterm_while_the_cwmp_client_is_told() {
     };
     let (answer, ()) = tokio::join!(request(&mut acs, 1), stop);
     // Nobody can say that the CWMP client was told.
-    let unavailable =
-        matches!(&answer, xmppd::connreq::Answer::Error { condition, .. } if condition == "service-unavailable");
+    let unavailable = matches!(&answer, connreq::Answer::Error { condition, .. } if condition == "service-unavailable");
     assert!(unavailable, "{answer:?}");
     daemon.wait_for_log(&["NOTICE", "acs@a.test/r", "the stream is closed"], LIMIT).await;
     closed_cleanly(&prosody, &sessions).await;

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use xmppd::config::uci;
 
 fn corpus() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/data/uci-corpus");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/uci-corpus");
     let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "conf"));
     files.sort();

@@ -206,7 +206,8 @@ commit() {
 # -------------------------------------------------------------------------------------------------- the demo
 
 heading "Building xmppd and connreq"
-cargo build --locked --features connreq --bins
+cargo build --locked --package xmppd --bin xmppd
+cargo build --locked --package connreq --bin connreq
 bin=${CARGO_TARGET_DIR:-target}/debug
 bin=$(cd "$bin" && pwd)
 

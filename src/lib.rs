@@ -1,10 +1,11 @@
 //! xmppd answers the connection requests of TR-069 Annex K over XMPP.
 
+#[cfg(all(feature = "test-hooks", not(debug_assertions)))]
+compile_error!("the feature test-hooks is for tests alone, never for a program that is shipped");
+
 pub mod actors;
 pub mod cli;
 pub mod config;
-#[cfg(feature = "connreq")]
-pub mod connreq;
 pub mod cwmp;
 pub mod logging;
 pub mod shutdown;

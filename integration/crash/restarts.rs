@@ -1,7 +1,7 @@
 //! One crash: who is restarted, and who is not.
 
 use super::{child, crash, is_logged_once, started_by_root, untouched};
-use xmppd::connreq::Answer;
+use connreq::Answer;
 
 use crate::harness::fleet::{accepted, jid, refused, request, wait_back};
 use crate::harness::{End, Fleet, LIMIT, Prosody, Section, uci, until};

@@ -1,7 +1,7 @@
 //! The clock on the wall jumps, as NTP makes it do on a device that wakes up in the past: no wait, no limit and no keepalive
 //! goes by it. What goes by it is whether a certificate is valid, and that alone.
 
-use xmppd::connreq::{Answer, Credentials};
+use connreq::{Answer, Credentials};
 
 use super::{CPE, Device, accepted, request};
 use crate::harness::{Clock, LIMIT, Options, Prosody, Server, Setup, Validity, Wire};

@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
+use connreq::Answer;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use xmppd::connreq::Answer;
 
 use super::{CPE, Device, accepted, request};
 use crate::harness::fleet::{accepted as accepted_by, jid};

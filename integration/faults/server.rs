@@ -4,8 +4,8 @@ use Fault::{
     AccountDeleted, CertificateChanged, CertificateChangedAtRestart, Frozen, Killed, LoggedInElsewhere, NetworkGone,
     PasswordChanged, Restarted,
 };
+use connreq::Requester;
 use rustix::process::Pid;
-use xmppd::connreq::Requester;
 
 use super::{CPE, accepted};
 use crate::harness::prosody::PASSWORD;

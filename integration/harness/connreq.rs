@@ -8,13 +8,14 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::process::{self, Process};
+use super::program;
 use super::prosody::{PASSWORD, Prosody};
 use super::wait::LIMIT;
 
 /// The tool as `acs@a.test`, with the right passwords in its environment; the account is made.
 pub fn connreq(prosody: &Prosody, arguments: &[&str]) -> Command {
     prosody.account("acs@a.test");
-    let mut command = process::command(env!("CARGO_BIN_EXE_connreq"));
+    let mut command = process::command(program::connreq());
     command
         .args(login(prosody))
         .args(arguments)

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::log::Log;
 use super::process::{self, Process};
+use super::program;
 use super::trace::{Trace, Work};
 use super::ubus::Ubus;
 use super::uci::{self, Section, UciFile};
@@ -55,7 +56,7 @@ impl Setup {
             directory,
             environment: Vec::new(),
             arguments: Vec::new(),
-            program: env!("CARGO_BIN_EXE_xmppd").into(),
+            program: program::xmppd().into(),
             through: Vec::new(),
             traced: false,
         }

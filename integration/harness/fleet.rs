@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use xmppd::connreq::{Answer, Credentials, Requester};
+use connreq::{Answer, Credentials, Requester};
 
 use super::daemon::{Daemon, Setup};
 use super::prosody::Prosody;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use connreq::tls::Trust;
 use rustls::pki_types::ServerName;
 use sasl::client::Mechanism;
 use sasl::client::mechanisms::{Plain, Scram};
@@ -18,7 +19,6 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use xmppd::connreq::tls::Trust;
 
 use super::prosody::PASSWORD;
 use super::server::Server;

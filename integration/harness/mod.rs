@@ -19,6 +19,7 @@ pub mod name_server;
 pub mod ports;
 pub mod proc;
 pub mod process;
+pub mod program;
 pub mod prosody;
 pub mod running;
 pub mod scene;

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use connreq::tls::Trust;
+use connreq::{Account, Requester};
 use rustix::process::Signal;
 use tempfile::TempDir;
-use xmppd::connreq::tls::Trust;
-use xmppd::connreq::{Account, Requester};
 
 use super::ca::{Ca, Validity, ascii};
 use super::process::{self, Process};
@@ -317,7 +317,7 @@ fn encode(name: &str) -> String {
 }
 
 fn configuration(directory: &Path, hosts: &[&str], options: &Options, ports: Ports) -> String {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/harness/prosody");
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness/prosody");
     let smacks = if options.smacks { r#""smacks"; "# } else { "" };
     let mut text = format!(
         r#"run_as_root = true

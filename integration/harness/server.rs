@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use xmppd::connreq::tls::Trust;
-use xmppd::connreq::{Account, Requester};
+use connreq::tls::Trust;
+use connreq::{Account, Requester};
 
 use super::ca::{Ca, Validity};
 use super::prosody::PASSWORD;

@@ -4,13 +4,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use connreq::Account;
+use connreq::connector::{Connector, header};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_xmpp::xmlstream::Timeouts;
 use xmpp_parsers::component::Handshake;
-use xmppd::connreq::Account;
-use xmppd::connreq::connector::{Connector, header};
 
 use super::wait::LIMIT;
 

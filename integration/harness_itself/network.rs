@@ -12,6 +12,7 @@ use crate::harness::{Dns, Ejabberd, Endpoint, Entries, Gate, LIMIT, Record, Scri
 /// How long something has to fail to appear. Where it could, it appears at once.
 const A_MOMENT: Duration = Duration::from_millis(200);
 
+#[cfg(servers)]
 #[tokio::test]
 async fn ejabberd_knows_its_accounts_and_no_sessions_after_a_restart() {
     let mut ejabberd = Ejabberd::start(&["a.test"]).await;
@@ -31,6 +32,7 @@ async fn ejabberd_knows_its_accounts_and_no_sessions_after_a_restart() {
     assert!(ejabberd.stop().await.success());
 }
 
+#[cfg(servers)]
 #[tokio::test]
 async fn ejabberd_ends_a_session_that_is_kicked_and_waits_for_one_that_is_lost() {
     let ejabberd = Ejabberd::launch(&["a.test"], Wanted { smacks: true, ..Wanted::default() }).await;
@@ -116,6 +118,7 @@ async fn ask(dns: &Dns, limit: Duration) -> Option<(u8, u8)> {
     Some((answer[3] & 0x0f, answer[7]))
 }
 
+#[cfg(servers)]
 #[tokio::test]
 async fn the_dns_server_answers_fails_and_is_silent() {
     let records = [10, 20].map(|priority| Record::starttls("a.test", "xmpp.a.test", 5222, priority, 0));

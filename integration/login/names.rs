@@ -1,6 +1,6 @@
 //! User names, passwords and domains that are not plain ASCII words.
 
-use xmppd::connreq::{Answer, Credentials};
+use connreq::{Answer, Credentials};
 
 use super::{ALL_SCRAM, daemon, log_in};
 use crate::harness::{LIMIT, Server, Wanted, on_each_server};

@@ -73,7 +73,7 @@ async fn it_ends_with_3_when_nobody_listens_there() {
 async fn it_ends_with_3_when_the_certificate_is_not_accepted() {
     let prosody = Prosody::start(&["a.test"]).await;
     let other = Ca::new();
-    let mut command = crate::harness::process::command(env!("CARGO_BIN_EXE_connreq"));
+    let mut command = crate::harness::process::command(crate::harness::program::connreq());
     let server = format!("localhost:{}", prosody.port());
     command.args([
         "--jid",

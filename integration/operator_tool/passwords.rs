@@ -35,7 +35,7 @@ async fn without_any_password_and_terminal_it_says_what_to_do() {
     let prosody = Prosody::start(&["a.test"]).await;
     for (missing, option) in [("CONNREQ_PASSWORD", "--password-file"), ("CONNREQ_SECRET", "--connreq-secret-file")] {
         let mut command = crate::harness::process::command("setsid");
-        command.args(["--wait", env!("CARGO_BIN_EXE_connreq")]).args(crate::harness::connreq::login(&prosody));
+        command.args(["--wait", crate::harness::program::connreq()]).args(crate::harness::connreq::login(&prosody));
         command.arg("cpe@a.test/wan").env("CONNREQ_PASSWORD", "x").env("CONNREQ_SECRET", "x").env_remove(missing);
         let said = crate::harness::connreq::start(command.stdin(std::process::Stdio::null())).end(LIMIT).await;
         assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{said:?}");

@@ -151,11 +151,11 @@ async fn every_wrong_line_is_told_before_anything_is_sent() {
         assert_eq!((said.code, said.stdout.as_str()), (4, ""), "{arguments:?}: {said:?}");
         assert!(said.stderr.contains(words), "{arguments:?}: {said:?}");
     }
-    let mut other = crate::harness::process::command(env!("CARGO_BIN_EXE_connreq"));
+    let mut other = crate::harness::process::command(crate::harness::program::connreq());
     let other = said(other.args(["--jid", "isp.example", "--ca", "/nonexistent/ca", "cpe@a.test/wan"])).await;
     assert_eq!(other.code, 4);
     assert!(other.stderr.contains("--jid isp.example: no user name"), "{other:?}");
-    let mut other = crate::harness::process::command(env!("CARGO_BIN_EXE_connreq"));
+    let mut other = crate::harness::process::command(crate::harness::program::connreq());
     let other = said(other.args(["--jid", "acs@isp.example", "--ca", "/nonexistent/ca", "cpe@a.test/wan"])).await;
     assert_eq!(other.code, 4);
     assert!(other.stderr.starts_with("connreq: --ca: /nonexistent/ca: "), "{other:?}");

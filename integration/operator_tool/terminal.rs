@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use crate::harness::connreq::login;
 use crate::harness::process::{self, Process};
+use crate::harness::program;
 use crate::harness::prosody::PASSWORD;
 use crate::harness::{LIMIT, Prosody, until};
 
@@ -24,7 +25,7 @@ impl Terminal {
     fn start(prosody: &Prosody, directory: &Path, more: &str, passwords: bool) -> Self {
         prosody.account("acs@a.test");
         let words = login(prosody);
-        let line = format!("{} {} {more}", env!("CARGO_BIN_EXE_connreq"), words.join(" "));
+        let line = format!("{} {} {more}", program::connreq(), words.join(" "));
         let screen = directory.join("screen");
         let end = std::fs::File::create(&screen).unwrap();
         let mut command = process::command("script");

@@ -116,7 +116,7 @@ const CLASSES: &[Class] = &[
 ];
 
 fn corpus(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/data/uci-corpus").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/uci-corpus").join(name)
 }
 
 #[test]

@@ -13,7 +13,7 @@ use xmpp::parsers::stanza::Stanza;
 use xmpp::tokio_xmpp::xmlstream::Timeouts;
 use xmpp::{Agent, ClientBuilder, Event};
 
-use crate::xmpp::tls::{TlsSetupError, certificate_error};
+use xmppd::xmpp::tls::{TlsSetupError, certificate_error};
 
 use super::connector::{Connector, Ended, OneLogin};
 use super::payload::{Credentials, connection_request};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 
-use crate::xmpp::tls::{Tls, TlsSettings, TlsSetupError};
+use xmppd::xmpp::tls::{Tls, TlsSettings, TlsSetupError};
 
 /// What a server's certificate is checked against. There is no login without TLS.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

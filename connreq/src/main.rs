@@ -1,5 +1,5 @@
 //! Sends TR-069 Annex K connection requests, as an ACS does.
 
 fn main() -> std::process::ExitCode {
-    xmppd::connreq::tool::main()
+    connreq::tool::main()
 }

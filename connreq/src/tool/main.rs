@@ -23,7 +23,7 @@ use super::secrets::{self, Source};
 use super::stop::Stop;
 use super::summary::{NO_SESSION, STOPPED, Summary, WRONG};
 use super::targets::{self, Targets};
-use crate::xmpp::tls::TlsSetupError;
+use xmppd::xmpp::tls::TlsSetupError;
 
 /// Does what the process's arguments say.
 #[must_use]
