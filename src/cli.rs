@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Arguments, Startup, check, read};
+use crate::config::{Arguments, Startup, check};
+use crate::file::read;
 
 /// Exit status: stopped as asked.
 pub const WELL: u8 = 0;

@@ -7,6 +7,7 @@ pub mod actors;
 pub mod cli;
 pub mod config;
 pub mod cwmp;
+pub mod file;
 pub mod logging;
 pub mod shutdown;
 pub mod status;

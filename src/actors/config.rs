@@ -2,9 +2,8 @@
 //!
 //! Everything of a new file is parsed and validated before anything is stopped. Boot is a difference from nothing.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, StreamHandler};
 use futures_util::stream::unfold;
@@ -14,11 +13,10 @@ use super::house::House;
 use super::router::{Rules, SetRules};
 use super::tree;
 use crate::config::model::{ConnectionId, Settings};
-use crate::config::watch::{Event, Watch, Writers};
-use crate::config::{
-    Changes, Contents, Exposure, Patience, ReadError, SETTLED, Severity, adopt, diff, load, read, uci,
-};
+use crate::config::watch::{ConfigFile, FirstReading, Reading, Requests, Watch};
+use crate::config::{Changes, InsecurePermissions, Severity, adopt, diff, load, uci};
 use crate::cwmp::credentials::credentials;
+use crate::file::{Contents, ReadError};
 use crate::status::Status;
 use crate::supervision::{RestartChild, StartChild, StopChild};
 
@@ -50,95 +48,49 @@ enum Refusal {
 /// The actor that follows the files.
 pub struct Config {
     house: House,
-    files: [Followed; 2],
+    logged: BTreeMap<ConfigFile, Logged>,
     /// None before it is started.
-    writers: Option<Writers>,
+    readings: Option<Requests>,
 }
 
-/// What is known of one of the files.
+/// The last log lines about a file, each of which is logged once.
 #[derive(Default)]
-struct Followed {
-    /// What was last said about it, if it could not be taken over, so that it is said once.
-    said: Option<String>,
-    /// What was last said about its permissions, so that it is said once.
-    exposed: Option<Exposure>,
-    /// While its reading is put off another one is already to come.
-    patience: Patience,
-    /// It could not be read for a reason that passes: another reading is to come.
-    again: bool,
+struct Logged {
+    /// Why the file is not taken over, if that is so.
+    refusal: Option<String>,
+    permissions: Option<InsecurePermissions>,
 }
 
-// The numbers of the files, also in the watch.
-const XMPP: usize = 0;
-const CWMP: usize = 1;
-
-/// How long is waited before a file is read again that could not be for want of descriptors or memory.
-const READ_AGAIN: Duration = Duration::from_secs(1);
+use ConfigFile::{Cwmp, Xmpp};
 
 impl Config {
     /// An actor that reads the files when it is started.
     #[must_use]
     pub fn new(house: House) -> Self {
-        Self { house, files: Default::default(), writers: None }
+        Self { house, logged: BTreeMap::new(), readings: None }
     }
 
-    fn file(&self, which: usize) -> PathBuf {
-        let startup = &self.house.startup;
-        if which == XMPP { startup.config.clone() } else { startup.cwmp_config.clone() }
-    }
-
-    /// Reads a file that somebody says has changed, unless a reading is to come anyway.
-    fn look(&mut self, which: usize, ctx: &mut Context<Self>) {
-        if !self.files[which].patience.is_waiting() {
-            self.read_settled(which, ctx);
+    fn path(&self, file: ConfigFile) -> &Path {
+        match file {
+            Xmpp => &self.house.startup.config,
+            Cwmp => &self.house.startup.cwmp_config,
         }
     }
 
-    /// Reads a file, or puts that off while it is being changed. What made us read may have been an earlier edit, or a
-    /// signal: an editor that has truncated the file, and not yet written it, is not to stop everything.
-    fn read_settled(&mut self, which: usize, ctx: &mut Context<Self>) {
-        let contents = read(&self.file(which));
-        let written = self.writers.as_ref().is_some_and(|writers| writers.are_at(which));
-        match &contents {
-            Ok(read) if self.files[which].patience.puts_off(read, written, SystemTime::now()) => {
-                ctx.run_later(SETTLED, move |config, ctx| config.read_settled(which, ctx));
-            }
-            _ => {
-                self.files[which].patience = Patience::default();
-                self.take(which, contents, ctx);
-            }
+    /// Logs insecure permissions of a file once.
+    fn warn_of_permissions(&mut self, file: ConfigFile, mode: u32) {
+        let permissions = InsecurePermissions::of(mode);
+        let before = std::mem::replace(&mut self.logged.entry(file).or_default().permissions, permissions);
+        if let Some(permissions) = permissions.filter(|_| permissions != before) {
+            tracing::warn!("{}: {permissions}", self.path(file).display());
         }
-    }
-
-    /// Takes over what was read.
-    fn take(&mut self, which: usize, contents: Result<Contents, ReadError>, ctx: &mut Context<Self>) {
-        // Nobody will say again that the file has changed.
-        if contents.as_ref().is_err_and(ReadError::passes) && !std::mem::replace(&mut self.files[which].again, true) {
-            ctx.run_later(READ_AGAIN, move |config, ctx| {
-                config.files[which].again = false;
-                config.look(which, ctx);
-            });
-        }
-        if let Ok(Contents { exposure, .. }) = contents {
-            self.warn_of(which, exposure);
-        }
-        if which == XMPP { self.take_xmpp(contents) } else { self.take_cwmp(contents) }
-    }
-
-    fn warn_of(&mut self, which: usize, exposure: Option<Exposure>) {
-        if let Some(exposure) = exposure
-            && self.files[which].exposed != Some(exposure)
-        {
-            tracing::warn!("{}: {exposure}", self.file(which).display());
-        }
-        self.files[which].exposed = exposure;
     }
 
     fn take_xmpp(&mut self, contents: Result<Contents, ReadError>) {
-        let file = self.file(XMPP);
+        let file = self.path(Xmpp).to_owned();
         match contents.map_err(Refusal::from).and_then(|contents| Ok(load(&file, &contents.text)?)) {
             Ok(loaded) => {
-                self.good_again(XMPP);
+                self.log_recovery(Xmpp);
                 for problem in &loaded.problems {
                     match problem.severity {
                         Severity::Error => tracing::error!("{problem}; this section is refused"),
@@ -150,24 +102,24 @@ impl Config {
                 self.apply(&before, wanted);
                 self.show_the_rest(loaded.refused_connections().collect());
             }
-            Err(refusal) => self.refuse(XMPP, &refusal, "what runs goes on unchanged"),
+            Err(refusal) => self.refuse(Xmpp, &refusal, "what runs goes on unchanged"),
         }
     }
 
     fn take_cwmp(&mut self, contents: Result<Contents, ReadError>) {
-        let file = self.file(CWMP);
+        let file = self.path(Cwmp).to_owned();
         let found = contents.map_err(Refusal::from).and_then(|contents| Ok(credentials(&file, &contents.text)?));
         match found {
             Ok(Some(credentials)) => {
                 let before = self.house.rooms().credentials.replace(credentials.clone());
-                self.good_again(CWMP);
+                self.log_recovery(Cwmp);
                 if before.as_ref() != Some(&credentials) {
                     tracing::info!("{}: connection request credentials taken over", file.display());
                 }
             }
             Ok(None) => self.no_credentials(&file, "no userid and passwd in a section 'cpe'"),
             Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file, "there is no such file"),
-            Err(refusal) => self.refuse(CWMP, &refusal, "the credentials stay as they were"),
+            Err(refusal) => self.refuse(Cwmp, &refusal, "the credentials stay as they were"),
         }
         self.tell_router();
     }
@@ -175,24 +127,24 @@ impl Config {
     fn no_credentials(&mut self, file: &Path, why: &str) {
         self.house.rooms().credentials = None;
         let line = format!("{}: {why}: no connection request can be authorized", file.display());
-        if self.files[CWMP].said.as_ref() != Some(&line) {
+        let before = self.logged.entry(Cwmp).or_default().refusal.replace(line.clone());
+        if before.as_ref() != Some(&line) {
             tracing::warn!("{line}");
-            self.files[CWMP].said = Some(line);
         }
     }
 
-    fn refuse(&mut self, which: usize, refusal: &Refusal, consequence: &str) {
+    fn refuse(&mut self, file: ConfigFile, refusal: &Refusal, consequence: &str) {
         let line = format!("{refusal}; {consequence}");
-        if self.files[which].said.as_ref() != Some(&line) {
+        let before = self.logged.entry(file).or_default().refusal.replace(line.clone());
+        if before.as_ref() != Some(&line) {
             tracing::error!("{line}");
-            self.files[which].said = Some(line);
         }
     }
 
-    /// What was said of the file holds no longer: without a word, one that is as before would look as wrong as ever.
-    fn good_again(&mut self, which: usize) {
-        if self.files[which].said.take().is_some() {
-            crate::notice!("{}: good again, and taken up", self.file(which).display());
+    /// Logs the recovery of a file; without it the old error would stay the last line about it.
+    fn log_recovery(&mut self, file: ConfigFile) {
+        if self.logged.entry(file).or_default().refusal.take().is_some() {
+            crate::notice!("{}: good again, and taken up", self.path(file).display());
         }
     }
 
@@ -275,36 +227,28 @@ impl Actor for Config {
     fn started(&mut self, ctx: &mut Context<Self>) {
         #[cfg(feature = "test-hooks")]
         super::hooks::started("config");
-        // First the watch, then the reading: what changes in between is seen.
-        let files = [self.house.startup.config.clone(), self.house.startup.cwmp_config.clone()];
-        let watch = Watch::new(&files);
-        self.writers = Some(watch.writers());
+        let is_boot = self.house.rooms().running.connections.is_empty();
+        let first = if is_boot { FirstReading::AsIs } else { FirstReading::Settled };
+        let watch = Watch::new([Xmpp, Cwmp].map(|file| (file, self.path(file).to_owned())), first);
+        self.readings = Some(watch.requests());
         ctx.add_stream(Box::pin(unfold(watch, |mut watch| async move {
-            let changed = watch.changed();
+            let next = watch.next();
             #[cfg(feature = "test-hooks")]
-            let changed = super::hooks::at_work("config".to_owned(), changed);
-            let event = changed.await;
-            Some((event, watch))
+            let next = super::hooks::at_work("config".to_owned(), next);
+            let reading = next.await;
+            Some((reading, watch))
         })));
-        // At boot nothing runs that half a file could stop.
-        let boot = self.house.rooms().running.connections.is_empty();
-        if boot {
-            for which in [CWMP, XMPP] {
-                self.take(which, read(&self.file(which)), ctx);
-            }
-        } else {
-            self.look(CWMP, ctx);
-            self.look(XMPP, ctx);
-        }
     }
 }
 
-impl StreamHandler<Event> for Config {
-    fn handle(&mut self, event: Event, ctx: &mut Context<Self>) {
-        for which in [CWMP, XMPP] {
-            if event.concerns(&self.file(which)) {
-                self.look(which, ctx);
-            }
+impl StreamHandler<Reading> for Config {
+    fn handle(&mut self, Reading { file, contents }: Reading, _: &mut Context<Self>) {
+        if let Ok(Contents { mode, .. }) = contents {
+            self.warn_of_permissions(file, mode);
+        }
+        match file {
+            Xmpp => self.take_xmpp(contents),
+            Cwmp => self.take_cwmp(contents),
         }
     }
 
@@ -314,13 +258,11 @@ impl StreamHandler<Event> for Config {
 impl Handler<Reload> for Config {
     type Result = ();
 
-    fn handle(&mut self, _: Reload, ctx: &mut Context<Self>) {
-        for file in &mut self.files {
-            file.said = None;
-            file.exposed = None;
+    fn handle(&mut self, _: Reload, _: &mut Context<Self>) {
+        self.logged.clear();
+        if let Some(readings) = &self.readings {
+            readings.read_all();
         }
-        self.look(CWMP, ctx);
-        self.look(XMPP, ctx);
     }
 }
 

@@ -4,15 +4,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::load::load;
+use super::permissions::InsecurePermissions;
 use super::problem::{Problem, Severity};
-use super::read::{Contents, Exposure};
 use super::uci::SyntaxError;
+use crate::file::Contents;
 
 /// What is wrong with a file. Its text is one line for each problem, and `FILE: no problems` where there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     file: PathBuf,
-    exposure: Option<Exposure>,
+    permissions: Option<InsecurePermissions>,
     /// What is wrong in it, or why it is no UCI file.
     problems: Result<Vec<Problem>, SyntaxError>,
 }
@@ -29,12 +30,12 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.display();
-        if let Some(exposure) = self.exposure {
-            writeln!(f, "warning: {file}: {exposure}")?;
+        if let Some(permissions) = self.permissions {
+            writeln!(f, "warning: {file}: {permissions}")?;
         }
         match &self.problems {
             Err(error) => writeln!(f, "error: {error}"),
-            Ok(problems) if problems.is_empty() && self.exposure.is_none() => writeln!(f, "{file}: no problems"),
+            Ok(problems) if problems.is_empty() && self.permissions.is_none() => writeln!(f, "{file}: no problems"),
             Ok(problems) => problems.iter().try_for_each(|problem| match problem.severity {
                 Severity::Error => writeln!(f, "error: {problem}"),
                 Severity::Warning => writeln!(f, "warning: {problem}"),
@@ -47,16 +48,18 @@ impl fmt::Display for Report {
 #[must_use]
 pub fn check(file: &Path, contents: &Contents) -> Report {
     let problems = load(file, &contents.text).map(|loaded| loaded.problems);
-    Report { file: file.to_owned(), exposure: contents.exposure, problems }
+    Report { file: file.to_owned(), permissions: InsecurePermissions::of(contents.mode), problems }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::read::read;
+    use zeroize::Zeroizing;
+
     use super::*;
+    use crate::file::read;
 
     fn checked(text: &str) -> (bool, String) {
-        let contents = Contents { text: text.into(), exposure: None, modified: std::time::UNIX_EPOCH };
+        let contents = Contents { text: Zeroizing::new(text.into()), mode: 0o600, modified: std::time::UNIX_EPOCH };
         let report = check(Path::new("f"), &contents);
         (report.is_good(), report.to_string())
     }
@@ -80,7 +83,7 @@ mod tests {
         assert!(files.len() >= 4);
         for file in files {
             // The permissions are those of the checkout.
-            let contents = Contents { exposure: None, ..read(&file).unwrap() };
+            let contents = Contents { mode: 0o600, ..read(&file).unwrap() };
             assert_eq!(check(&file, &contents).to_string(), format!("{}: no problems\n", file.display()));
         }
     }

@@ -17,7 +17,7 @@ use super::failover::{Failures, Memory, Patience, ask_in_turn};
 use super::message::{MAX_ALIASES, Question, name};
 use super::resolv_conf::ResolvConf;
 use super::{ResolveError, hosts};
-use crate::config::{ReadError, read};
+use crate::file::{ReadError, read};
 
 /// How long one lookup may take: the SRV records of one name, or the addresses of one host. Each name server gets its turn
 /// within it.
@@ -124,7 +124,7 @@ impl Resolver {
             Err(error) => {
                 tracing::warn!("{path} cannot be read, using 127.0.0.1 and ::1 as name servers: {}", error.reason());
                 // What is wrong with a file that is there may pass without a change of it: too many open files.
-                (vec![], matches!(error, ReadError::Missing(_)))
+                (Vec::new().into(), matches!(error, ReadError::Missing(_)))
             }
         };
         let (conf, skipped) = ResolvConf::parse(&text, &rustix::system::uname().nodename().to_string_lossy());

@@ -1,0 +1,33 @@
+//! Learns of changes of the mount table, which inotify does not report.
+
+use std::fs::File;
+use std::io;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// The mount table of this process's namespace.
+#[derive(Debug)]
+pub(super) struct Mounts(AsyncFd<File>);
+
+impl Mounts {
+    /// Starts to follow the mount table.
+    ///
+    /// # Errors
+    /// `/proc` is not mounted, or descriptors are used up.
+    #[allow(deprecated, reason = "its replacement is unsafe; a File keeps its descriptor open and never changes it")]
+    pub(super) fn follow() -> io::Result<Self> {
+        let file = File::open("/proc/self/mountinfo")?;
+        // proc_pid_mountinfo(5): a change makes it ready with POLLPRI, once.
+        AsyncFd::with_interest(file, Interest::PRIORITY).map(Self)
+    }
+
+    /// Waits until something is mounted or unmounted.
+    pub(super) async fn changed(&self) {
+        match self.0.ready(Interest::PRIORITY).await {
+            Ok(mut guard) => guard.clear_ready(),
+            // The runtime ends.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
