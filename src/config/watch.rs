@@ -273,7 +273,9 @@ impl Watch {
         let changed = self.looks.iter().filter(|(file, look)| before.get(file) != Some(*look));
         let changed: Vec<ConfigFile> = changed.map(|(file, _)| *file).collect();
         if !changed.is_empty() {
-            changed.into_iter().for_each(|file| self.debounce.changed(file, now));
+            for file in changed {
+                self.debounce.changed(file, now);
+            }
             self.follow(now);
         }
     }

@@ -18,7 +18,7 @@ impl Mounts {
     #[allow(deprecated, reason = "its replacement is unsafe; a File keeps its descriptor open and never changes it")]
     pub(super) fn follow() -> io::Result<Self> {
         let file = File::open("/proc/self/mountinfo")?;
-        // proc_pid_mountinfo(5): a change makes it ready with POLLPRI, once.
+        // `proc_pid_mountinfo(5)`: a change makes it ready with POLLPRI, once.
         AsyncFd::with_interest(file, Interest::PRIORITY).map(Self)
     }
 

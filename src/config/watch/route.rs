@@ -6,7 +6,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-/// Symbolic links that are followed, as in Linux (path_resolution(7)).
+/// Symbolic links that are followed, as in Linux (`path_resolution(7)`).
 const MAX_LINKS: u32 = 40;
 
 /// An inode: two paths that lead to the same one have equal identities.
@@ -120,7 +120,7 @@ const REMOTE: [u64; 11] = [
 
 #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "the type of the 32 bits depends on the platform")]
 fn is_remote(path: &Path) -> bool {
-    rustix::fs::statfs(path).is_ok_and(|status| REMOTE.iter().any(|kind| *kind == (status.f_type as u64 & 0xFFFF_FFFF)))
+    rustix::fs::statfs(path).is_ok_and(|status| REMOTE.contains(&(status.f_type as u64 & 0xFFFF_FFFF)))
 }
 
 #[cfg(test)]
