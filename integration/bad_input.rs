@@ -6,6 +6,7 @@ mod files;
 mod permissions;
 mod secrets;
 mod values;
+mod wiped;
 
 use crate::harness::{Daemon, LIMIT, Scene};
 

@@ -29,6 +29,8 @@ mod faults;
 #[cfg(servers)]
 mod fleet;
 #[cfg(servers)]
+mod generations;
+#[cfg(servers)]
 mod genieacs;
 mod harness;
 mod harness_itself;

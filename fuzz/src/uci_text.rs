@@ -122,7 +122,7 @@ fn values(package: &Package) -> impl Iterator<Item = (&str, &[u8])> {
             Value::Text(item) => std::slice::from_ref(item),
             Value::List(items) => items,
         };
-        items.iter().map(|item| (entry.name.as_str(), item.bytes.as_slice()))
+        items.iter().map(|item| (entry.name.as_str(), &*item.bytes))
     })
 }
 

@@ -83,7 +83,7 @@ async fn a_wrong_section_xmpp_leaves_the_rules_as_they_were_and_connections_are_
     let mut errors = Vec::new();
     for (n, (option, value)) in [
         ("allowed_jid", "acs@@a.test"),
-        ("id", "first"),
+        ("id", "first-one"),
         ("loglevel", "LOUD"),
         ("enable", "2"),
         ("notify", "shout"),

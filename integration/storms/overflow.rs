@@ -27,7 +27,7 @@ async fn an_edit_whose_event_was_lost_is_taken() {
         }
         scene.edit(|settings| settings.set_connection(2, "con_alias", &alias));
         scene.daemon.signal(Signal::CONT);
-        scene.daemon.log().wait(mark, &["DEBUG", "events of the configuration were lost"], LIMIT).await;
+        scene.daemon.log().wait(mark, &["DEBUG", "inotify dropped events"], LIMIT).await;
         scene.daemon.wait_for_value(2, "alias", &alias).await;
         scene.assert_both_same().await;
         // The watch goes on as before.

@@ -37,7 +37,7 @@ pub fn run(commands: &[Command], pieces: &[Piece]) -> Result<Package, (usize, &'
             }
             Command::Set { list, name, value } => {
                 let section = open.ok_or((last_line, "option/list command found before the first section"))?;
-                let item = Item { line, bytes: value.clone() };
+                let item = Item { line, bytes: value.clone().into() };
                 set(&mut package.sections[section].options, *list, name, item);
             }
         }

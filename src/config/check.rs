@@ -1,8 +1,10 @@
 //! `xmppd check FILE`: what the daemon would say of a file.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::generation::{OlderName, describe};
 use super::load::load;
 use super::permissions::InsecurePermissions;
 use super::problem::{Problem, Severity};
@@ -14,6 +16,7 @@ use crate::file::Contents;
 pub struct Report {
     file: PathBuf,
     permissions: Option<InsecurePermissions>,
+    older_names: BTreeSet<OlderName>,
     /// What is wrong in it, or why it is no UCI file.
     problems: Result<Vec<Problem>, SyntaxError>,
 }
@@ -33,6 +36,7 @@ impl fmt::Display for Report {
         if let Some(permissions) = self.permissions {
             writeln!(f, "warning: {file}: {permissions}")?;
         }
+        describe(&self.older_names, f, &file.to_string())?;
         match &self.problems {
             Err(error) => writeln!(f, "error: {error}"),
             Ok(problems) if problems.is_empty() && self.permissions.is_none() => writeln!(f, "{file}: no problems"),
@@ -47,8 +51,12 @@ impl fmt::Display for Report {
 /// Checks what `file` holds; the name is for the report only.
 #[must_use]
 pub fn check(file: &Path, contents: &Contents) -> Report {
-    let problems = load(file, &contents.text).map(|loaded| loaded.problems);
-    Report { file: file.to_owned(), permissions: InsecurePermissions::of(contents.mode), problems }
+    let loaded = load(file, &contents.text).map(|loaded| (loaded.older_names, loaded.problems));
+    let (older_names, problems) = match loaded {
+        Ok((older_names, problems)) => (older_names, Ok(problems)),
+        Err(error) => (BTreeSet::new(), Err(error)),
+    };
+    Report { file: file.to_owned(), permissions: InsecurePermissions::of(contents.mode), older_names, problems }
 }
 
 #[cfg(test)]
@@ -68,10 +76,23 @@ mod tests {
     fn reports() {
         assert_eq!(checked(""), (true, "f: no problems\n".to_owned()));
         assert_eq!(checked("x\n"), (false, "error: f:1:1: invalid command\n".to_owned()));
-        let warning = "warning: f:1: section 'a' (wine): unknown section type, ignored\n";
+        let warning = "warning: f:1: section 'a' (wine): unknown section type, ignored; \
+            expected xmpp, connection or connection_server\n";
         assert_eq!(checked("config wine a\n"), (true, warning.to_owned()));
-        let (good, text) = checked("config wine a\nconfig xmpp 'xmpp'\noption id x\n");
+        let (good, text) = checked("config wine a\nconfig xmpp 'xmpp'\noption id a-b\n");
         assert!(!good && text.starts_with(warning) && text.contains("\nerror: f:3: "), "{text}");
+    }
+
+    #[test]
+    fn older_generations_are_named() {
+        let second = "config cwmp 'xmpp'\noption id 1\nconfig xmpp_connection\noption connection_instance 1\n";
+        let note = "note: f: second generation (cwmp_xmpp), read as it is; present names: \
+            connection_instance -> con_inst, cwmp -> xmpp, xmpp_connection -> connection\nf: no problems\n";
+        assert_eq!(checked(second), (true, note.to_owned()));
+        let third = "config xmpp 'xmpp'\noption conn_req_connection a\nconfig connection 'a'\n";
+        let note = "note: f: third generation (connections by section name), read as it is; present names: \
+            conn_req_connection -> id\nf: no problems\n";
+        assert_eq!(checked(third), (true, note.to_owned()));
     }
 
     /// The files that are installed or shown as examples.

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::generation::{Generation, OlderName, older_names, schema_of};
 use super::model::{ConnectionId, General, Server, Settings};
 use super::problem::{Problem, Severity, presentable};
-use super::reader::Reader;
+use super::references::Connections;
 use super::schema::{self, Schema};
+use super::section_reader::SectionReader;
 use super::uci::{self, Section, SyntaxError};
 use super::validate::{self, Outcome};
 
@@ -17,6 +19,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// What is wrong with the others, and what is worth a warning, in the order of their lines.
     pub problems: Vec<Problem>,
+    /// The names in the file that only older generations of it have.
+    pub older_names: BTreeSet<OlderName>,
     /// What is to be kept of the settings before.
     pub(super) refused: Refused,
 }
@@ -69,20 +73,20 @@ pub fn load(file: &Path, text: &[u8]) -> Result<Loaded, SyntaxError> {
     let package = uci::parse(file, text)?;
     let labels = uci::labels(&package);
     let sections = || package.sections.iter().zip(&labels).map(|(section, label)| (section, label.as_str()));
-    let of = |schema: &Schema| {
-        let kinds = schema.kinds;
-        sections().filter(move |(section, _)| kinds.contains(&section.kind.as_str()))
+    let of = |schema: &'static Schema| {
+        sections().filter(move |(section, _)| schema_of(section).is_some_and(|of| std::ptr::eq(of, schema)))
     };
-    let mut loader = Loader { file, loaded: Loaded::default() };
+    let older_names = older_names(&package);
+    let mut loader =
+        Loader { file, loaded: Loaded { older_names, ..Loaded::default() }, references: Connections::default() };
     loader.connections(of(&schema::CONNECTION));
-    loader.general(of(&schema::GENERAL));
+    let is_named = |(section, _): &(&Section, &str)| section.name.as_deref() == Some("xmpp");
+    let (named, others): (Vec<_>, Vec<_>) = of(&schema::GENERAL).partition(is_named);
+    loader.general(named.into_iter().chain(others));
     loader.servers(of(&schema::SERVER));
-    let known = [&schema::GENERAL, &schema::CONNECTION, &schema::SERVER];
-    for (section, label) in sections() {
-        if !known.iter().any(|schema| schema.kinds.contains(&section.kind.as_str())) {
-            loader.unknown(section, label);
-        }
-    }
+    sections()
+        .filter(|(section, _)| schema_of(section).is_none())
+        .for_each(|(section, label)| loader.unknown(section, label));
     loader.loaded.problems.sort_by_key(|problem| problem.line);
     Ok(loader.loaded)
 }
@@ -90,21 +94,23 @@ pub fn load(file: &Path, text: &[u8]) -> Result<Loaded, SyntaxError> {
 struct Loader<'a> {
     file: &'a Path,
     loaded: Loaded,
+    references: Connections,
 }
 
 impl<'a> Loader<'a> {
     fn general(&mut self, sections: impl Iterator<Item = (&'a Section, &'a str)>) {
         for (at, (section, label)) in sections.enumerate() {
-            let mut reader = Reader::new(self.file, section, label, &schema::GENERAL);
+            let mut reader = SectionReader::new(self.file, section, label, &schema::GENERAL);
             if at > 0 {
                 reader.refuse_section("a second section of this type, which there can be one of");
             } else {
                 if section.name.as_deref() != Some("xmpp") {
                     reader.warn(None, "the name of this section is to be 'xmpp'");
                 }
-                match validate::general(&mut reader) {
+                let enable = self.is_enabled_by_default(&reader);
+                match validate::general(&mut reader, enable, &self.references) {
                     Some(general) => {
-                        self.look_for_strangers(&mut reader, &general);
+                        self.warn_unknown_ids(&mut reader, &general);
                         self.loaded.settings.general = general;
                     }
                     None => self.loaded.refused.general = true,
@@ -114,23 +120,34 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// `id` may name a connection that is still to come, but more likely it is a slip.
-    fn look_for_strangers(&self, reader: &mut Reader<'_>, general: &General) {
-        let refused = &self.loaded.refused;
-        for id in general.accepting.difference(&refused.named) {
-            if general.enable && !refused.any_connection {
-                reader.warn(Some("id"), format!("there is no connection with con_inst {id}"));
-            }
+    /// The third generation has no `enable` in this section.
+    fn is_enabled_by_default(&self, reader: &SectionReader<'_>) -> bool {
+        let is_third = self.loaded.older_names.iter().any(|name| name.generation == Generation::Third);
+        let has_enabled = || self.loaded.settings.connections.values().any(|connection| connection.enable);
+        reader.given_as("id") == Some("conn_req_connection") || (is_third && has_enabled())
+    }
+
+    /// Warns of an `id` that no connection has: it may be added later, but a slip is more likely.
+    fn warn_unknown_ids(&self, reader: &mut SectionReader<'_>, general: &General) {
+        let unknown = general.accepting.iter().filter(|id| !self.references.has(**id));
+        for id in unknown.filter(|_| general.enable && !self.loaded.refused.any_connection) {
+            reader.warn(Some("id"), format!("there is no connection with con_inst {id}; {}", self.references.list()));
         }
     }
 
     fn connections(&mut self, sections: impl Iterator<Item = (&'a Section, &'a str)>) {
         let mut lines: BTreeMap<ConnectionId, usize> = BTreeMap::new();
         for ((section, label), position) in sections.zip(1..) {
-            let mut reader = Reader::new(self.file, section, label, &schema::CONNECTION);
+            let mut reader = SectionReader::new(self.file, section, label, &schema::CONNECTION);
             let (id, outcome) = validate::connection(&mut reader, position);
             let refused = &mut self.loaded.refused;
             refused.named.extend(id);
+            let name = section.name.as_deref();
+            if id.is_some_and(|id| lines.contains_key(&id)) {
+                self.references.add_duplicate(name);
+            } else {
+                self.references.add(name, id);
+            }
             match (id, outcome) {
                 (None, _) => refused.any_connection = true,
                 (Some(_), Outcome::Blank) => {}
@@ -161,8 +178,8 @@ impl<'a> Loader<'a> {
         let mut positions: BTreeMap<ConnectionId, u32> = BTreeMap::new();
         let mut seen = BTreeSet::new();
         for (section, label) in sections {
-            let mut reader = Reader::new(self.file, section, label, &schema::SERVER);
-            let id = validate::parent(&mut reader);
+            let mut reader = SectionReader::new(self.file, section, label, &schema::SERVER);
+            let id = validate::parent(&mut reader, &self.references, self.loaded.refused.any_connection);
             let position = id.map_or(1, |id| {
                 let count = positions.entry(id).or_default();
                 *count += 1;
@@ -171,7 +188,7 @@ impl<'a> Loader<'a> {
             let positional = !reader.is_given("con_srv_inst");
             let (instance, row) = validate::server(&mut reader, position);
             match id {
-                Some(id) if self.loaded.refused.named.contains(&id) => {
+                Some(id) => {
                     if !instance.is_none_or(|instance| seen.insert((id, instance))) {
                         let message = format!("another server of connection {id} has the same instance number");
                         reader.warn(Some("con_srv_inst"), message);
@@ -179,13 +196,7 @@ impl<'a> Loader<'a> {
                     self.row(id, instance, row);
                     self.loaded.refused.rows.entry(id).or_default().positional |= positional;
                 }
-                _ => {
-                    self.loaded.refused.any_row = true;
-                    // It may belong to a connection whose own number is wrong: that is reported already.
-                    if let Some(id) = id.filter(|_| !self.loaded.refused.any_connection) {
-                        reader.refuse("con_id", Some(&id.to_string()), "there is no connection with this con_inst");
-                    }
-                }
+                None => self.loaded.refused.any_row = true,
             }
             self.loaded.problems.extend(reader.into_problems());
         }
@@ -218,7 +229,7 @@ impl<'a> Loader<'a> {
             kind: presentable(&section.kind),
             option: None,
             value: None,
-            message: "unknown section type, ignored".to_owned(),
+            message: "unknown section type, ignored; expected xmpp, connection or connection_server".to_owned(),
         });
     }
 }

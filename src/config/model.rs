@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jid::Jid;
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 /// The instance number of a connection (`con_inst`), 1..4294967295.
 ///
@@ -32,9 +33,16 @@ impl Password {
     }
 }
 
+impl From<&str> for Password {
+    fn from(text: &str) -> Self {
+        Self(SecretString::from(text))
+    }
+}
+
+/// Wipes the string.
 impl From<String> for Password {
     fn from(text: String) -> Self {
-        Self(SecretString::from(text))
+        Self::from(Zeroizing::new(text).as_str())
     }
 }
 

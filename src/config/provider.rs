@@ -9,7 +9,10 @@ use figment::{Error, Figment, Metadata, Profile, Provider, providers::Serialized
 use super::schema::Schema;
 use super::uci::{Entry, Item, Section, Value};
 
-/// The options of one section under their present names; values are strings, and lists of strings.
+/// The option that holds a password: never shown, and not given to figment, which does not wipe it.
+pub(crate) const SECRET: &str = "password";
+
+/// The options of one section but for [`SECRET`], under their present names; values are strings, and lists of strings.
 #[derive(Debug)]
 pub(crate) struct Layer<'a> {
     file: &'a Path,
@@ -51,7 +54,7 @@ impl Provider for Layer<'_> {
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
         let mut options = Dict::new();
-        for spec in self.schema.options {
+        for spec in self.schema.options.iter().filter(|spec| spec.name != SECRET) {
             if let Some(entry) = self.given(spec.name) {
                 let value = match &entry.value {
                     Value::Text(item) => Figure::from(text(item)),

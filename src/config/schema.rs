@@ -41,7 +41,7 @@ pub(crate) static GENERAL: Schema = Schema {
     kinds: &["xmpp"],
     options: &[
         option("enable", "0"),
-        option("id", "0"),
+        Spec { name: "id", aliases: &["conn_req_connection"], default: Some("0") },
         open("allowed_jid"),
         option("loglevel", "INFO"),
         option("notify", "ubus"),
@@ -56,7 +56,7 @@ pub(crate) static GENERAL: Schema = Schema {
 pub(crate) static CONNECTION: Schema = Schema {
     kinds: &["connection", "xmpp_connection"],
     options: &[
-        renamed("con_inst", &["xmpp_id", "connection_instance"]),
+        renamed("con_inst", &["connection_instance", "xmpp_id"]),
         option("enable", "0"),
         renamed("con_alias", &["connection_alias"]),
         open("username"),
@@ -79,7 +79,7 @@ pub(crate) static CONNECTION: Schema = Schema {
 pub(crate) static SERVER: Schema = Schema {
     kinds: &["connection_server", "xmpp_connection_server"],
     options: &[
-        renamed("con_id", &["id_connection"]),
+        renamed("con_id", &["id_connection", "con_name"]),
         renamed("con_srv_inst", &["connection_server_instance"]),
         option("enable", "0"),
         renamed("con_srv_alias", &["connection_server_alias"]),

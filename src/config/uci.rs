@@ -6,6 +6,7 @@
 //! follows).
 
 mod builder;
+mod bytes;
 mod cursor;
 mod parser;
 mod show;
@@ -15,6 +16,7 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use bytes::Bytes;
 pub(crate) use show::labels;
 pub use show::{print, show};
 
@@ -90,7 +92,7 @@ pub struct Item {
     /// The line of its `option` or `list`, from 1.
     pub line: usize,
     /// The value: any bytes but NUL.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 /// Without the bytes: they may be a password.

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use inotify::{EventMask, EventOwned, EventStream, Inotify};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -37,6 +37,9 @@ const LOOK: Duration = Duration::from_secs(30);
 
 /// Size of the buffer for events in bytes: some hundred events; one takes at most 272 bytes.
 const BUFFER: usize = 16 * 1024;
+
+/// Events that are handled before due files are read.
+const MAX_DRAINED: u32 = 4096;
 
 /// A file that xmppd follows. Of two that are to be read, the first one here is read first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -162,6 +165,11 @@ impl Watch {
     /// Cancel-safe: nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Reading {
         loop {
+            // What was reported before the reading must not lead to another one after it.
+            for _ in 0..MAX_DRAINED {
+                let Some(event) = next_event(&mut self.stream).now_or_never() else { break };
+                self.handle(event);
+            }
             let now = Instant::now();
             if self.retry_at.is_some_and(|at| at <= now) {
                 self.retry(now);

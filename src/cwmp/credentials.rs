@@ -41,7 +41,7 @@ pub fn credentials(file: &Path, text: &[u8]) -> Result<Option<Credentials>, Synt
             reason: "the value is not UTF-8",
             opened: None,
         })?;
-        Ok(Some(Password::from(text.to_owned())))
+        Ok(Some(Password::from(text)))
     };
     let (username, password) = (option("userid")?, option("passwd")?);
     Ok(username.zip(password).map(|(username, password)| Credentials { username, password }))

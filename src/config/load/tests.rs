@@ -1,5 +1,6 @@
 //! Each option: its values, range and default.
 
+mod generations;
 mod rules;
 
 use std::path::{Path, PathBuf};
@@ -124,12 +125,12 @@ fn ids_in_every_form() {
     assert_eq!(ids("option id '2'"), [2]);
     assert_eq!(ids("option id ' 3,1 , 0\t2'"), [1, 2, 3]);
     assert_eq!(ids("list id 4294967295\nlist id '2 1'\nlist id ''"), [1, 2, u32::MAX]);
-    let message = general("option id '1 wan 4294967296'").unwrap_err();
-    let words = "expected con_inst numbers of connections, or 0 for none";
+    let message = general("option id '1 a-b 4294967296'").unwrap_err();
+    let words = "expected con_inst numbers or section names of connections, or 0 for none";
     assert_eq!(
         message,
         format!(
-            "2: section 'xmpp' (xmpp), option 'id' is 'wan': {words}\n\
+            "2: section 'xmpp' (xmpp), option 'id' is 'a-b': {words}\n\
              2: section 'xmpp' (xmpp), option 'id' is '4294967296': {words}\n"
         )
     );

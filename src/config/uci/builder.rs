@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Entry, Item, Package, Section, Value};
+use super::{Bytes, Entry, Item, Package, Section, Value};
 
 /// The sections so far.
 #[derive(Debug, Default)]
@@ -57,17 +57,17 @@ impl Builder {
     }
 
     /// `option`: an empty value changes nothing, an equal one neither.
-    pub(super) fn set(&mut self, name: &[u8], bytes: Vec<u8>, line: usize) {
+    pub(super) fn set(&mut self, name: &[u8], bytes: Bytes, line: usize) {
         let Some(draft) = self.current() else { return };
         let name = ascii(name);
-        if bytes.is_empty() || draft.get(&name).is_some_and(|old| old.text() == Some(&bytes)) {
+        if bytes.is_empty() || draft.get(&name).is_some_and(|old| old.text() == Some(&*bytes)) {
             return;
         }
         draft.put(name, Value::Text(Item { line, bytes }));
     }
 
     /// `list`: an option of that name becomes the first item.
-    pub(super) fn add(&mut self, name: &[u8], bytes: Vec<u8>, line: usize) {
+    pub(super) fn add(&mut self, name: &[u8], bytes: Bytes, line: usize) {
         let Some(draft) = self.current() else { return };
         let name = ascii(name);
         let item = Item { line, bytes };

@@ -3,6 +3,8 @@
 //! libuci works in a buffer that holds one line, and more only while a quote or a backslash asks for the next. What it
 //! does in odd places follows from that buffer's contents; here `end` stands for the NUL at the end of it.
 
+use super::Bytes;
+
 /// Where and why the text cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -14,7 +16,7 @@ pub(super) struct Fault {
 
 /// A value taken from the line, and where it began. Without `Debug`: it may be a password.
 pub(super) struct Argument {
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
     pub(super) start: usize,
 }
 
@@ -96,7 +98,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn argument(&mut self) -> Result<Argument, Fault> {
         self.skip_space();
         let start = self.pos;
-        let mut bytes = Vec::new();
+        let mut bytes = Bytes::default();
         if self.peek() == Some(b';') {
             self.pos += 1;
             return Ok(Argument { bytes, start });
@@ -146,7 +148,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A quoted string; the cursor stands on its opening quote.
-    fn quoted(&mut self, quote: u8, bytes: &mut Vec<u8>) -> Result<(), Fault> {
+    fn quoted(&mut self, quote: u8, bytes: &mut Bytes) -> Result<(), Fault> {
         let opened = (self.line, self.column(self.pos));
         self.pos += 1;
         loop {
@@ -175,7 +177,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A backslash and what it stands before: a byte to be taken as it is, or a line's end to be passed over.
-    fn escaped(&mut self, bytes: &mut Vec<u8>) {
+    fn escaped(&mut self, bytes: &mut Bytes) {
         self.pos += 1;
         let rest = self.text.get(self.pos..self.end).unwrap_or_default();
         match rest {

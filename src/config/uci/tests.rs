@@ -160,7 +160,7 @@ fn long_files_take_linear_time() {
 /// What a parsed package can be made of: lines do not matter.
 fn any_package() -> impl Strategy<Value = Package> {
     let bytes = || prop::collection::vec(1..=255_u8, 0..12);
-    let item = move || bytes().prop_map(|bytes| Item { line: 0, bytes });
+    let item = move || bytes().prop_map(|bytes| Item { line: 0, bytes: bytes.into() });
     let text = item().prop_filter("libuci drops it", |item| !item.bytes.is_empty()).prop_map(Value::Text);
     let list = prop::collection::vec(item(), 1..4).prop_map(Value::List);
     let options = prop::collection::btree_map("[A-Za-z0-9_]{1,6}", prop_oneof![text, list], 0..5)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::model::{Connection, ConnectionId, Password, Retry};
-use crate::config::reader::Reader;
+use crate::config::section_reader::SectionReader;
 use crate::config::values::{Alias, Domain, Resource, Short, UserName, Whole};
 
 /// `password`, characters.
@@ -14,14 +14,14 @@ const PASSWORD_MAX: usize = 256;
 pub(crate) enum Outcome {
     /// Valid; its servers are still to be added.
     Valid(Box<Connection>),
-    /// Not enabled, and without what a connection needs: a place in the file that nobody has filled in yet.
+    /// Not enabled, and without what a connection needs: a template that is not filled in yet.
     Blank,
     /// Something is wrong with it.
     Refused,
 }
 
 /// `con_inst`: given, or the section's position among its kind, from 1. None if what is given is wrong.
-pub(crate) fn instance(reader: &mut Reader<'_>, option: &str, position: u32) -> Option<u32> {
+pub(crate) fn instance(reader: &mut SectionReader<'_>, option: &str, position: u32) -> Option<u32> {
     if !reader.is_given(option) {
         return Some(position);
     }
@@ -29,11 +29,11 @@ pub(crate) fn instance(reader: &mut Reader<'_>, option: &str, position: u32) -> 
 }
 
 /// The connection's id, and what the section comes to; what is wrong is noted in the reader.
-pub(crate) fn connection(reader: &mut Reader<'_>, position: u32) -> (Option<ConnectionId>, Outcome) {
+pub(crate) fn connection(reader: &mut SectionReader<'_>, position: u32) -> (Option<ConnectionId>, Outcome) {
     let id = instance(reader, "con_inst", position).map(ConnectionId);
     let enable = reader.get::<bool>("enable");
     let blank = enable == Some(false) && !(reader.is_given("username") && reader.is_given("domain"));
-    let required = |reader: &mut Reader<'_>, option: &str| {
+    let required = |reader: &mut SectionReader<'_>, option: &str| {
         if !blank && !reader.is_given(option) {
             reader.refuse(option, None, "required");
         }
@@ -50,7 +50,7 @@ pub(crate) fn connection(reader: &mut Reader<'_>, position: u32) -> (Option<Conn
     (id, outcome)
 }
 
-fn draft(reader: &mut Reader<'_>, id: Option<ConnectionId>, enable: Option<bool>) -> Option<Connection> {
+fn draft(reader: &mut SectionReader<'_>, id: Option<ConnectionId>, enable: Option<bool>) -> Option<Connection> {
     let alias = reader.get::<Alias>("con_alias");
     let username = reader.get::<UserName>("username");
     let password = password(reader);
@@ -81,15 +81,15 @@ fn draft(reader: &mut Reader<'_>, id: Option<ConnectionId>, enable: Option<bool>
     })
 }
 
-fn password(reader: &mut Reader<'_>) -> Password {
-    let password: String = reader.extract("password").unwrap_or_default();
-    if password.chars().nth(PASSWORD_MAX).is_some() {
+fn password(reader: &mut SectionReader<'_>) -> Password {
+    let password = reader.password().unwrap_or_default();
+    if password.expose().chars().nth(PASSWORD_MAX).is_some() {
         reader.refuse("password", None, format!("longer than {PASSWORD_MAX} characters"));
     }
-    Password::from(password)
+    password
 }
 
-fn retry(reader: &mut Reader<'_>) -> Option<Retry> {
+fn retry(reader: &mut SectionReader<'_>) -> Option<Retry> {
     let attempts = reader.get::<Whole<0, { u32::MAX }>>("attempt");
     let initial = reader.get::<Short<1>>("initial_retry_interval");
     let multiplier = reader.get::<Short<1000>>("retry_interval_multiplier");

@@ -7,18 +7,21 @@ use jid::Jid;
 
 use crate::config::model::{ConnectionId, General, Notify};
 use crate::config::problem::presentable;
-use crate::config::reader::Reader;
-use crate::config::values::{Items, NotifyBy, Short, Whole, Words, digits};
+use crate::config::references::{Connections, Referent};
+use crate::config::section_reader::SectionReader;
+use crate::config::values::{Items, NotifyBy, Short, Whole, Words};
 
 /// `allowed_jid`: items, and characters of each (TR-181, `ConnReqAllowedJabberIDs`).
 const ALLOWED_MAX: (usize, usize) = (32, 256);
 
 /// The settings of the section; what is wrong is noted in the reader.
-pub(crate) fn general(reader: &mut Reader<'_>) -> Option<General> {
-    let accepting = accepting(reader);
+///
+/// `enable`: the value of that option if it is not given.
+pub(crate) fn general(reader: &mut SectionReader<'_>, enable: bool, connections: &Connections) -> Option<General> {
+    let accepting = accepting(reader, connections);
     let allowed = allowed(reader);
     let notify = notify(reader);
-    let enable = reader.get("enable");
+    let enable = if reader.is_given("enable") { reader.get("enable") } else { Some(enable) };
     let log_level = reader.get("loglevel");
     let timeout = reader.get::<Whole<100, 10_000>>("notify_timeout_ms");
     let limit = reader.get::<Short<0>>("connreq_limit");
@@ -36,26 +39,33 @@ pub(crate) fn general(reader: &mut Reader<'_>) -> Option<General> {
     .filter(|_| !reader.is_refused())
 }
 
-fn accepting(reader: &mut Reader<'_>) -> Option<BTreeSet<ConnectionId>> {
+fn accepting(reader: &mut SectionReader<'_>, connections: &Connections) -> Option<BTreeSet<ConnectionId>> {
     let items: Items = reader.extract("id")?;
+    let names_first = reader.given_as("id") == Some("conn_req_connection");
     let mut ids = BTreeSet::new();
     let mut good = true;
-    for entry in items.words() {
-        match digits(entry) {
-            Some(0) => {}
-            Some(id) => {
-                ids.insert(ConnectionId(id));
+    for entry in items.words().into_iter().filter(|entry| *entry != "0") {
+        match connections.find(entry, names_first) {
+            // A number that is unknown may be added later.
+            Referent::Connection(id) | Referent::UnknownNumber(id) => {
+                ids.insert(id);
             }
-            None => {
+            Referent::Unclear => {}
+            Referent::UnknownName => {
+                let message = format!("there is no connection '{}'; {}", presentable(entry), connections.list());
+                reader.warn(Some("id"), message);
+            }
+            Referent::Malformed => {
                 good = false;
-                reader.refuse("id", Some(entry), "expected con_inst numbers of connections, or 0 for none");
+                let message = "expected con_inst numbers or section names of connections, or 0 for none";
+                reader.refuse("id", Some(entry), message);
             }
         }
     }
     good.then_some(ids)
 }
 
-fn allowed(reader: &mut Reader<'_>) -> Option<Vec<Jid>> {
+fn allowed(reader: &mut SectionReader<'_>) -> Option<Vec<Jid>> {
     if !reader.is_given("allowed_jid") {
         return Some(Vec::new());
     }
@@ -95,7 +105,7 @@ fn jid(text: &str) -> Option<Jid> {
     Jid::new(&format!("{bare}{resource}")).ok()
 }
 
-fn notify(reader: &mut Reader<'_>) -> Option<Notify> {
+fn notify(reader: &mut SectionReader<'_>) -> Option<Notify> {
     let by = reader.get::<NotifyBy>("notify");
     let words = reader.get::<Words>("notify_command");
     match (by?, words) {

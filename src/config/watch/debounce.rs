@@ -60,7 +60,7 @@ impl Pending {
 }
 
 impl Debounce {
-    /// The file may have changed; nobody has it open for writing.
+    /// The file may have changed, and is not open for writing any more.
     pub(super) fn changed(&mut self, file: ConfigFile, now: Instant) {
         let pending = self.0.entry(file).or_default();
         pending.writing = None;

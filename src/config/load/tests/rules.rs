@@ -39,21 +39,25 @@ fn what_is_unknown_is_a_warning() {
     assert!(loaded.settings.general.enable && !loaded.has_errors());
     assert_eq!(
         problems(text),
-        "3: section 'xmpp' (xmpp), option 'colour': unknown option, ignored\n\
-         4: section '@wine[0]' (wine): unknown section type, ignored\n\
-         6: section '@connection[0]' (connection), option 'port': unknown option, ignored\n"
+        "3: section 'xmpp' (xmpp), option 'colour': unknown option, ignored; there are enable, id, allowed_jid, loglevel, \
+         notify, notify_command, notify_timeout_ms, connreq_limit, connreq_period\n\
+         4: section '@wine[0]' (wine): unknown section type, ignored; expected xmpp, connection or connection_server\n\
+         6: section '@connection[0]' (connection), option 'port': unknown option, ignored; there are con_inst, enable, \
+         con_alias, username, password, domain, resource, usetls, interval, attempt, initial_retry_interval, \
+         retry_interval_multiplier, retry_max_interval, serveralgorithm, tls_ca, tls_verify\n"
     );
 }
 
 #[test]
 fn one_general_section_named_xmpp() {
-    let text = "config xmpp\noption enable 1\nconfig xmpp 'xmpp'\noption enable 0\n";
-    assert!(loaded(text).settings.general.enable);
-    assert_eq!(
-        problems(text),
-        "1: section '@xmpp[0]' (xmpp): the name of this section is to be 'xmpp'\n\
-         3: section 'xmpp' (xmpp): a second section of this type, which there can be one of\n"
-    );
+    let unnamed = "config xmpp\noption enable 1\n";
+    assert!(loaded(unnamed).settings.general.enable);
+    assert_eq!(problems(unnamed), "1: section '@xmpp[0]' (xmpp): the name of this section is to be 'xmpp'\n");
+    // The name decides.
+    let both = "config xmpp\noption enable 0\nconfig cwmp 'xmpp'\noption enable 1\n";
+    assert!(loaded(both).settings.general.enable);
+    let second = "1: section '@xmpp[0]' (xmpp): a second section of this type, which there can be one of\n";
+    assert_eq!(problems(both), second);
 }
 
 #[test]
@@ -97,8 +101,10 @@ fn servers_that_belong_to_no_connection() {
     let text = "config connection_server 's'\noption con_id 2\nconfig connection_server 't'\n";
     assert_eq!(
         problems(text),
-        "2: section 's' (connection_server), option 'con_id' is '2': there is no connection with this con_inst\n\
-         3: section 't' (connection_server), option 'con_id': required: the con_inst of the connection it belongs to\n"
+        "2: section 's' (connection_server), option 'con_id' is '2': there is no connection with this con_inst or section \
+         name; the file has no connection\n\
+         3: section 't' (connection_server), option 'con_id': required: the con_inst or the section name of the connection \
+         it belongs to\n"
     );
     for refused in ["option con_inst 2\noption enable 1\n", "option con_inst x\n"] {
         let text = format!("config connection 'c'\n{refused}\nconfig connection_server\noption con_id 2\n");
@@ -137,6 +143,6 @@ fn an_id_that_no_connection_has_is_a_warning() {
     let text = "config xmpp 'xmpp'\noption enable 1\noption id '1 2 3'\nconfig connection\n\
         config connection\noption con_inst 3\noption enable 1\n";
     assert!(loaded(text).settings.general.enable);
-    let expected = "3: section 'xmpp' (xmpp), option 'id': there is no connection with con_inst 2\n";
+    let expected = "3: section 'xmpp' (xmpp), option 'id': there is no connection with con_inst 2; the file has 1, 3\n";
     assert!(problems(text).starts_with(expected), "{}", problems(text));
 }

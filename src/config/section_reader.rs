@@ -7,17 +7,18 @@ use figment::value::Dict;
 use figment::{Profile, Provider};
 use serde::de::DeserializeOwned;
 
+use super::model::Password;
 use super::problem::{Problem, Severity, presentable};
-use super::provider::Layer;
+use super::provider::{Layer, SECRET};
 use super::schema::Schema;
 use super::uci::{Entry, Section, Value};
 use super::values::{FromText, Text};
 
-/// The options whose values are never shown.
-const SECRET: &str = "password";
+/// What is wrong with an option that is given as a list.
+const A_LIST: &str = "a list, expected one value";
 
 /// A section that is being read. Without `Debug`: figment shows what it holds, and that may be a password.
-pub(crate) struct Reader<'a> {
+pub(crate) struct SectionReader<'a> {
     file: &'a Path,
     section: &'a Section,
     label: &'a str,
@@ -27,24 +28,26 @@ pub(crate) struct Reader<'a> {
     problems: Vec<Problem>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> SectionReader<'a> {
     /// Looks at what can be said without knowing what an option means.
     pub(crate) fn new(file: &'a Path, section: &'a Section, label: &'a str, schema: &'static Schema) -> Self {
         let layer = Layer::new(file, section, label, schema);
         let merged = layer.over_defaults().data();
         let values = merged.ok().and_then(|mut profiles| profiles.remove(&Profile::Default)).unwrap_or_default();
         let mut reader = Self { file, section, label, layer, values, problems: Vec::new() };
-        reader.look_for_unknown(schema);
+        reader.warn_unknown_options(schema);
         for entry in section.options.iter().filter(|entry| !is_utf8(entry)) {
             reader.report(Severity::Error, Some(entry), None, "not UTF-8".to_owned());
         }
         reader
     }
 
-    fn look_for_unknown(&mut self, schema: &'static Schema) {
+    fn warn_unknown_options(&mut self, schema: &'static Schema) {
         for entry in &self.section.options {
             let Some(spec) = schema.options.iter().find(|spec| spec.names().any(|name| name == entry.name)) else {
-                self.report(Severity::Warning, Some(entry), None, "unknown option, ignored".to_owned());
+                let names: Vec<&str> = schema.options.iter().map(|spec| spec.name).collect();
+                let message = format!("unknown option, ignored; there are {}", names.join(", "));
+                self.report(Severity::Warning, Some(entry), None, message);
                 continue;
             };
             if let Some(winner) = self.layer.given(spec.name).filter(|winner| winner.name != entry.name) {
@@ -59,12 +62,28 @@ impl<'a> Reader<'a> {
         self.layer.given(option).is_some()
     }
 
+    /// The name under which the option is set.
+    pub(crate) fn given_as(&self, option: &str) -> Option<&'a str> {
+        self.layer.given(option).map(|entry| entry.name.as_str())
+    }
+
+    /// The password. It does not pass through figment, whose copies are not wiped.
+    pub(crate) fn password(&mut self) -> Option<Password> {
+        let entry = self.layer.given(SECRET)?;
+        let Some(bytes) = entry.text() else {
+            self.report(Severity::Error, Some(entry), None, A_LIST.to_owned());
+            return None;
+        };
+        // What is not UTF-8 is reported already.
+        std::str::from_utf8(bytes).ok().map(Password::from)
+    }
+
     /// The option's value or its default; none if there is neither, or the value is wrong, which is then noted.
     pub(crate) fn get<T: FromText>(&mut self, option: &str) -> Option<T> {
         self.extract::<Text<T>>(option).map(|Text(value)| value)
     }
 
-    /// As [`Reader::get`], for what is not one string.
+    /// As [`SectionReader::get`], for what is not one string.
     pub(crate) fn extract<T: DeserializeOwned>(&mut self, option: &str) -> Option<T> {
         let entry = self.layer.given(option);
         if entry.is_some_and(|entry| !is_utf8(entry)) {
@@ -76,7 +95,7 @@ impl<'a> Reader<'a> {
         };
         let (value, message) = match error.kind {
             Kind::InvalidValue(Actual::Str(value), expected) => (Some(value), format!("expected {expected}")),
-            Kind::InvalidType(Actual::Seq, _) => (None, "a list, expected one value".to_owned()),
+            Kind::InvalidType(Actual::Seq, _) => (None, A_LIST.to_owned()),
             kind => (None, kind.to_string()),
         };
         self.report(Severity::Error, entry, value, message);
