@@ -1,4 +1,4 @@
-//! What a supervisor can be told and asked.
+//! The messages that a supervisor handles.
 
 use std::marker::PhantomData;
 
@@ -8,32 +8,50 @@ use super::{
     decision::SupervisionError,
     policy::ChildStatus,
     running::Running,
-    spec::{ChildId, ChildSpec, Incarnation},
+    spec::{ChildId, ChildSettings, ChildSpec, Incarnation},
 };
 
-pub(super) type StartFn = Box<dyn FnMut(Incarnation) -> Running + Send>;
+pub(super) type StartFn<S> = Box<dyn FnMut(Incarnation, &S) -> Running<S> + Send>;
 
-/// A child specification and the function that starts a run of it.
-pub struct Child<Id> {
+/// A child specification, the settings of the child, and the function that starts a run with these settings.
+pub struct Child<Id, S = ()> {
     pub(super) spec: ChildSpec<Id>,
-    pub(super) start: StartFn,
+    pub(super) recipe: Recipe<S>,
+}
+
+/// How a run of a child is started.
+pub(super) struct Recipe<S> {
+    pub(super) settings: S,
+    pub(super) start: StartFn<S>,
 }
 
 impl<Id> Child<Id> {
-    /// `start` is called for every incarnation, on the supervisor's thread, and must not block. If it panics, that is
-    /// the exit of this incarnation.
+    /// A child without settings; see [`Child::with_settings`].
     #[must_use]
-    pub fn new(spec: ChildSpec<Id>, start: impl FnMut(Incarnation) -> Running + Send + 'static) -> Self {
-        Self { spec, start: Box::new(start) }
+    pub fn new(spec: ChildSpec<Id>, mut start: impl FnMut(Incarnation) -> Running + Send + 'static) -> Self {
+        Self::with_settings(spec, (), move |incarnation, ()| start(incarnation))
+    }
+}
+
+impl<Id, S> Child<Id, S> {
+    /// `start` is called for every incarnation, on the supervisor's thread, with the present settings, and must not block.
+    /// A panic in it counts as the exit of this incarnation.
+    #[must_use]
+    pub fn with_settings(
+        spec: ChildSpec<Id>,
+        settings: S,
+        start: impl FnMut(Incarnation, &S) -> Running<S> + Send + 'static,
+    ) -> Self {
+        Self { spec, recipe: Recipe { settings, start: Box::new(start) } }
     }
 }
 
 /// Adds a child behind the others and starts it. Answered as soon as it is supervised.
 ///
 /// Fails with [`SupervisionError::AlreadyPresent`] or [`SupervisionError::ShuttingDown`].
-pub struct StartChild<Id>(pub Child<Id>);
+pub struct StartChild<Id, S = ()>(pub Child<Id, S>);
 
-impl<Id: ChildId> Message for StartChild<Id> {
+impl<Id: ChildId, S: ChildSettings> Message for StartChild<Id, S> {
     type Result = Result<(), SupervisionError<Id>>;
 }
 
@@ -52,21 +70,37 @@ impl<Id: ChildId> Message for StopChild<Id> {
 ///
 /// Fails with [`SupervisionError::NotFound`], also when the child is removed meanwhile, or
 /// [`SupervisionError::ShuttingDown`].
-pub struct RestartChild<Id>(pub Child<Id>);
+pub struct RestartChild<Id, S = ()>(pub Child<Id, S>);
 
-impl<Id: ChildId> Message for RestartChild<Id> {
+impl<Id: ChildId, S: ChildSettings> Message for RestartChild<Id, S> {
     type Result = Result<(), SupervisionError<Id>>;
 }
 
-/// Asks for all children in start order.
-pub struct Children<Id>(PhantomData<fn() -> Id>);
+/// Replaces the settings of a child without a restart: a present run gets them by its
+/// [`update` function](Running::updated_by), later runs start with them.
+///
+/// Fails with [`SupervisionError::NotFound`].
+#[derive(Debug, Clone)]
+pub struct UpdateChild<Id, S> {
+    /// The child.
+    pub id: Id,
+    /// Its new settings.
+    pub settings: S,
+}
 
-impl<Id> Default for Children<Id> {
+impl<Id: ChildId, S: ChildSettings> Message for UpdateChild<Id, S> {
+    type Result = Result<(), SupervisionError<Id>>;
+}
+
+/// Asks for all children in start order, each with its present settings.
+pub struct Children<Id, S = ()>(PhantomData<fn() -> (Id, S)>);
+
+impl<Id, S> Default for Children<Id, S> {
     fn default() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<Id: ChildId> Message for Children<Id> {
-    type Result = Vec<ChildStatus<Id>>;
+impl<Id: ChildId, S: ChildSettings> Message for Children<Id, S> {
+    type Result = Vec<(ChildStatus<Id>, S)>;
 }

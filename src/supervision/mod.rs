@@ -14,9 +14,9 @@ pub mod spec;
 pub mod supervisor;
 
 pub use decision::SupervisionError;
-pub use messages::{Child, Children, RestartChild, StartChild, StopChild};
+pub use messages::{Child, Children, RestartChild, StartChild, StopChild, UpdateChild};
 pub use panics::{blocking, log_panics};
 pub use policy::{ChildState, ChildStatus};
-pub use running::{Running, Stop};
-pub use spec::{ChildId, ChildSpec, ExitReason, Incarnation, Intensity, RestartType, Shutdown, Strategy};
+pub use running::{Running, Stop, Update};
+pub use spec::{ChildId, ChildSettings, ChildSpec, ExitReason, Incarnation, Intensity, RestartType, Shutdown, Strategy};
 pub use supervisor::Supervisor;

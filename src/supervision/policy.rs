@@ -145,6 +145,12 @@ impl<Id: ChildId> Policy<Id> {
         self.children.iter().map(Child::status).collect()
     }
 
+    /// The state of one child; none if there is no such child.
+    #[must_use]
+    pub fn state(&self, id: &Id) -> Option<ChildState> {
+        self.children.iter().find(|child| child.spec.id == *id).map(|child| child.status().state)
+    }
+
     /// Where the child is whose present run this is.
     fn position(&self, id: &Id, incarnation: Incarnation) -> Option<usize> {
         self.children.iter().position(|child| {

@@ -21,19 +21,36 @@ impl Message for Stop {
     type Result = ();
 }
 
-/// A task and how to ask it to stop. Dropping this ends the task: nothing runs that nobody supervises.
-pub struct Running {
+/// Gives a supervised actor new settings, which take effect without a restart.
+#[derive(Debug, Clone)]
+pub struct Update<S>(pub S);
+
+impl<S> Message for Update<S> {
+    type Result = ();
+}
+
+/// A task, how to ask it to stop, and how to give it new settings. Dropping this ends the task: an unsupervised task does
+/// not run.
+pub struct Running<S = ()> {
     task: JoinHandle<ExitReason>,
-    handle: Handle,
+    handle: Handle<S>,
 }
 
-/// What a supervisor keeps of a [`Running`] while something else waits for its end.
-pub(super) struct Handle {
+/// What a supervisor keeps of a [`Running`] while another future waits for its end.
+pub(super) struct Handle<S> {
     stop: Option<Box<dyn FnOnce()>>,
-    abort: AbortHandle,
+    update: Option<Box<dyn Fn(S)>>,
+    abort: AbortOnDrop,
 }
 
-impl Handle {
+impl<S> Handle<S> {
+    /// Gives the task new settings.
+    pub(super) fn update(&self, settings: S) {
+        if let Some(update) = &self.update {
+            update(settings);
+        }
+    }
+
     /// Asks the task to stop, once.
     pub(super) fn ask_to_stop(&mut self) {
         if let Some(stop) = self.stop.take() {
@@ -43,13 +60,16 @@ impl Handle {
 
     /// Ends the task where it next waits.
     pub(super) fn kill(&self) {
-        self.abort.abort();
+        self.abort.0.abort();
     }
 }
 
-impl Drop for Handle {
+/// Ends a task when it is dropped.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
-        self.abort.abort();
+        self.0.abort();
     }
 }
 
@@ -58,7 +78,14 @@ impl Running {
     #[must_use]
     pub fn new(task: JoinHandle<ExitReason>, stop: impl FnOnce() + 'static) -> Self {
         let abort = task.abort_handle();
-        Self { task, handle: Handle { stop: Some(Box::new(stop)), abort } }
+        Self { task, handle: Handle { stop: Some(Box::new(stop)), update: None, abort: AbortOnDrop(abort) } }
+    }
+
+    /// The same, with a function that gives the task new settings while it runs.
+    #[must_use]
+    pub fn updated_by<S>(self, update: impl Fn(S) + 'static) -> Running<S> {
+        let Self { task, handle: Handle { stop, abort, .. } } = self;
+        Running { task, handle: Handle { stop, update: Some(Box::new(update)), abort } }
     }
 
     /// Runs an actor in a task of its own.
@@ -87,11 +114,6 @@ impl Running {
         (address, Self::new(task, move || stop.do_send(Stop)))
     }
 
-    /// Something that ended when it was to be started.
-    pub(super) fn failed(reason: ExitReason) -> Self {
-        Self::new(actix_rt::spawn(async move { reason }), || ())
-    }
-
     /// Waits for the end and says how it came, for what nobody else supervises: the root. Dropping the future ends the
     /// task.
     pub async fn wait(self) -> ExitReason {
@@ -99,7 +121,17 @@ impl Running {
         exit_reason(task.await)
     }
 
-    pub(super) fn into_parts(self) -> (JoinHandle<ExitReason>, Handle) {
+}
+
+impl<S> Running<S> {
+    /// A run whose start failed.
+    pub(super) fn failed(reason: ExitReason) -> Self {
+        let task = actix_rt::spawn(async move { reason });
+        let abort = AbortOnDrop(task.abort_handle());
+        Self { task, handle: Handle { stop: None, update: None, abort } }
+    }
+
+    pub(super) fn into_parts(self) -> (JoinHandle<ExitReason>, Handle<S>) {
         (self.task, self.handle)
     }
 }

@@ -11,6 +11,11 @@ pub trait ChildId: Clone + Eq + Hash + Debug + Display + Send + Unpin + 'static 
 
 impl<T: Clone + Eq + Hash + Debug + Display + Send + Unpin + 'static> ChildId for T {}
 
+/// The settings that a child is started with.
+pub trait ChildSettings: Clone + Send + Unpin + 'static {}
+
+impl<T: Clone + Send + Unpin + 'static> ChildSettings for T {}
+
 /// What a supervisor has to know of a child to decide about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildSpec<Id> {

@@ -10,34 +10,34 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt as _, Addr, AsyncContext, Context, Handler, ResponseFuture, WrapFuture,
+    Actor, ActorContext, ActorFutureExt as _, Addr, AsyncContext, Context, Handler, MessageResult, ResponseFuture, WrapFuture,
 };
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     decision::{Action, SupervisionError, Verdict},
-    messages::{Child, Children, RestartChild, StartChild, StartFn, StopChild},
+    messages::{Child, Children, Recipe, RestartChild, StartChild, StopChild, UpdateChild},
     panics::catch,
-    policy::{ChildStatus, Policy},
+    policy::{ChildState, ChildStatus, Policy},
     running::{Handle, Running, Stop, exit_reason},
-    spec::{ChildId, ExitReason, Incarnation, Intensity, Strategy},
+    spec::{ChildId, ChildSettings, ExitReason, Incarnation, Intensity, Strategy},
 };
 
 /// Starts, restarts and stops its children as Erlang/OTP's supervisor does.
-pub struct Supervisor<Id: ChildId> {
+pub struct Supervisor<Id: ChildId, S: ChildSettings = ()> {
     name: String,
     policy: Policy<Id>,
     /// The children it begins with, until it is started.
-    initial: Vec<Child<Id>>,
-    starts: HashMap<Id, StartFn>,
-    live: HashMap<Id, Live>,
+    initial: Vec<Child<Id, S>>,
+    recipes: HashMap<Id, Recipe<S>>,
+    live: HashMap<Id, Live<S>>,
     waiters: Vec<Waiter<Id>>,
     on_given_up: Report<Id>,
     ended: Option<oneshot::Sender<ExitReason>>,
 }
 
-struct Live {
-    handle: Handle,
+struct Live<S> {
+    handle: Handle<S>,
     asked_to_stop: bool,
     killed: bool,
 }
@@ -59,7 +59,7 @@ type Report<Id> = Box<dyn Fn(&Id, &ExitReason)>;
 
 type Answer<Id> = Result<(), SupervisionError<Id>>;
 
-impl<Id: ChildId> Supervisor<Id> {
+impl<Id: ChildId, S: ChildSettings> Supervisor<Id, S> {
     /// A supervisor that starts `children` in this order. Its `name` is for the log.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl<Id: ChildId> Supervisor<Id> {
         name: impl Into<String>,
         strategy: Strategy,
         intensity: Intensity,
-        children: Vec<Child<Id>>,
+        children: Vec<Child<Id, S>>,
     ) -> Result<Self, SupervisionError<Id>> {
         for (at, child) in children.iter().enumerate() {
             if children[..at].iter().any(|earlier| earlier.spec.id == child.spec.id) {
@@ -79,7 +79,7 @@ impl<Id: ChildId> Supervisor<Id> {
             name: name.into(),
             policy: Policy::new(strategy, intensity),
             initial: children,
-            starts: HashMap::new(),
+            recipes: HashMap::new(),
             live: HashMap::new(),
             waiters: Vec::new(),
             on_given_up: Box::new(|_, _| ()),
@@ -142,7 +142,7 @@ impl<Id: ChildId> Supervisor<Id> {
                 }
                 Action::GiveUp { id, reason, .. } => (self.on_given_up)(&id, &reason),
                 Action::Remove { id } => {
-                    self.starts.remove(&id);
+                    self.recipes.remove(&id);
                     self.answer(&id, Until::Gone);
                 }
                 Action::Terminate(reason) => {
@@ -160,10 +160,10 @@ impl<Id: ChildId> Supervisor<Id> {
     /// Starts a run of a child and says whether that went well. The exit of one that did not go well comes from a task
     /// as every other one does: in its turn, so that a start function that always panics does not hold the thread.
     fn start(&mut self, id: &Id, incarnation: Incarnation, ctx: &mut Context<Self>) -> bool {
-        let Some(start) = self.starts.get_mut(id) else {
+        let Some(recipe) = self.recipes.get_mut(id) else {
             return false;
         };
-        let started = catch(|| start(incarnation));
+        let started = catch(|| (recipe.start)(incarnation, &recipe.settings));
         let well = started.is_ok();
         let running = started.unwrap_or_else(Running::failed);
         if well {
@@ -212,16 +212,16 @@ impl<Id: ChildId> Supervisor<Id> {
         Box::pin(async move { answered.await.unwrap_or(Err(SupervisionError::ShuttingDown)) })
     }
 
-    fn add(&mut self, Child { spec, start }: Child<Id>, ctx: &mut Context<Self>) -> Answer<Id> {
+    fn add(&mut self, Child { spec, recipe }: Child<Id, S>, ctx: &mut Context<Self>) -> Answer<Id> {
         let id = spec.id.clone();
         let actions = self.policy.start_child(spec)?;
-        self.starts.insert(id, start);
+        self.recipes.insert(id, recipe);
         self.perform(actions, ctx);
         Ok(())
     }
 }
 
-impl<Id: ChildId> Actor for Supervisor<Id> {
+impl<Id: ChildId, S: ChildSettings> Actor for Supervisor<Id, S> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
@@ -233,7 +233,7 @@ impl<Id: ChildId> Actor for Supervisor<Id> {
     }
 }
 
-impl<Id: ChildId> Handler<Stop> for Supervisor<Id> {
+impl<Id: ChildId, S: ChildSettings> Handler<Stop> for Supervisor<Id, S> {
     type Result = ();
 
     fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
@@ -242,15 +242,15 @@ impl<Id: ChildId> Handler<Stop> for Supervisor<Id> {
     }
 }
 
-impl<Id: ChildId> Handler<StartChild<Id>> for Supervisor<Id> {
+impl<Id: ChildId, S: ChildSettings> Handler<StartChild<Id, S>> for Supervisor<Id, S> {
     type Result = Answer<Id>;
 
-    fn handle(&mut self, StartChild(child): StartChild<Id>, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, StartChild(child): StartChild<Id, S>, ctx: &mut Self::Context) -> Self::Result {
         self.add(child, ctx)
     }
 }
 
-impl<Id: ChildId> Handler<StopChild<Id>> for Supervisor<Id> {
+impl<Id: ChildId, S: ChildSettings> Handler<StopChild<Id>> for Supervisor<Id, S> {
     type Result = ResponseFuture<Answer<Id>>;
 
     fn handle(&mut self, StopChild(id): StopChild<Id>, ctx: &mut Self::Context) -> Self::Result {
@@ -265,15 +265,15 @@ impl<Id: ChildId> Handler<StopChild<Id>> for Supervisor<Id> {
     }
 }
 
-impl<Id: ChildId> Handler<RestartChild<Id>> for Supervisor<Id> {
+impl<Id: ChildId, S: ChildSettings> Handler<RestartChild<Id, S>> for Supervisor<Id, S> {
     type Result = ResponseFuture<Answer<Id>>;
 
-    fn handle(&mut self, RestartChild(child): RestartChild<Id>, ctx: &mut Self::Context) -> Self::Result {
-        let Child { spec, start } = child;
+    fn handle(&mut self, RestartChild(child): RestartChild<Id, S>, ctx: &mut Self::Context) -> Self::Result {
+        let Child { spec, recipe } = child;
         let id = spec.id.clone();
         match self.policy.restart_child(spec) {
             Ok(actions) => {
-                self.starts.insert(id.clone(), start);
+                self.recipes.insert(id.clone(), recipe);
                 let answer = self.answer_when(id, Until::Started);
                 self.perform(actions, ctx);
                 answer
@@ -283,10 +283,30 @@ impl<Id: ChildId> Handler<RestartChild<Id>> for Supervisor<Id> {
     }
 }
 
-impl<Id: ChildId> Handler<Children<Id>> for Supervisor<Id> {
-    type Result = Vec<ChildStatus<Id>>;
+impl<Id: ChildId, S: ChildSettings> Handler<UpdateChild<Id, S>> for Supervisor<Id, S> {
+    type Result = Answer<Id>;
 
-    fn handle(&mut self, _: Children<Id>, _: &mut Self::Context) -> Self::Result {
-        self.policy.children()
+    fn handle(&mut self, UpdateChild { id, settings }: UpdateChild<Id, S>, _: &mut Self::Context) -> Self::Result {
+        let present = self.policy.state(&id).is_some_and(|state| state != ChildState::Stopping);
+        let Some(recipe) = self.recipes.get_mut(&id).filter(|_| present) else {
+            return Err(SupervisionError::NotFound(id));
+        };
+        recipe.settings = settings.clone();
+        // A run that is being stopped for a restart is followed by one that starts with them.
+        if let Some(live) = self.live.get(&id).filter(|live| !live.asked_to_stop) {
+            live.handle.update(settings);
+        }
+        Ok(())
+    }
+}
+
+impl<Id: ChildId, S: ChildSettings> Handler<Children<Id, S>> for Supervisor<Id, S> {
+    type Result = MessageResult<Children<Id, S>>;
+
+    fn handle(&mut self, _: Children<Id, S>, _: &mut Self::Context) -> Self::Result {
+        let children = self.policy.children().into_iter();
+        let with_settings =
+            children.filter_map(|child| self.recipes.get(&child.id).map(|recipe| (child, recipe.settings.clone())));
+        MessageResult(with_settings.collect())
     }
 }
