@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, StreamHandler, WrapFuture};
@@ -14,9 +14,9 @@ use rustix::process::umask;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::config::ReconnectAll;
-use super::house::House;
-use crate::status::render;
+use super::fault_injection;
+use super::registry::ConnectionRegistry;
+use crate::status::{StatusTable, render};
 
 /// How long a client may take to say what it wants and to read the answer.
 const CLIENT_LIMIT: Duration = Duration::from_secs(5);
@@ -32,27 +32,29 @@ const MAX_REQUEST: u64 = 256;
 
 /// The actor that owns the socket.
 pub struct Control {
-    house: House,
-    /// Which file our socket is, once it is open: that one is removed at the end.
+    socket: PathBuf,
+    status: StatusTable,
+    connections: ConnectionRegistry,
+    /// The file of the socket, once it is open; it is removed at the end.
     ours: Option<FileId>,
-    /// It was said that it cannot be opened.
-    said: bool,
+    /// A failure to open the socket is logged.
+    failure_logged: bool,
 }
 
 impl Control {
     /// An actor that opens the socket when it is started.
     #[must_use]
-    pub fn new(house: House) -> Self {
-        Self { house, ours: None, said: false }
+    pub fn new(socket: PathBuf, status: StatusTable, connections: ConnectionRegistry) -> Self {
+        Self { socket, status, connections, ours: None, failure_logged: false }
     }
 
     /// Opens the socket. Where that fails the daemon's work goes on without it, and it is tried again, unless another
     /// xmppd listens there.
     fn listen(&mut self, ctx: &mut Context<Self>) {
-        let path = &self.house.startup.socket;
+        let path = &self.socket;
         let error = match open(path) {
             Ok(listener) => {
-                if self.said {
+                if self.failure_logged {
                     crate::notice!("control socket: it works again");
                 }
                 self.ours = file_id(path);
@@ -64,7 +66,7 @@ impl Control {
             }
             Err(error) => error,
         };
-        if !std::mem::replace(&mut self.said, true) {
+        if !std::mem::replace(&mut self.failure_logged, true) {
             tracing::warn!("control socket {}: {error}; 'xmppd status' will not work", path.display());
         }
         if error.kind() != io::ErrorKind::AddrInUse {
@@ -146,14 +148,14 @@ impl Actor for Control {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        #[cfg(feature = "test-hooks")]
-        super::hooks::started("control");
+        fault_injection::register(&"control", ctx);
+        fault_injection::start(&"control");
         self.listen(ctx);
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        let path = &self.house.startup.socket;
-        // Somebody may have removed ours, and another xmppd have made its own since.
+        let path = &self.socket;
+        // It may have been removed, and another xmppd may have opened its own since.
         if self.ours.is_some() && self.ours == file_id(path) {
             let _ = std::fs::remove_file(path);
         }
@@ -162,8 +164,8 @@ impl Actor for Control {
 
 impl StreamHandler<UnixStream> for Control {
     fn handle(&mut self, client: UnixStream, ctx: &mut Context<Self>) {
-        let house = self.house.clone();
-        let conversation = tokio::time::timeout(CLIENT_LIMIT, converse(client, house));
+        let (status, connections) = (self.status.clone(), self.connections.clone());
+        let conversation = tokio::time::timeout(CLIENT_LIMIT, converse(client, status, connections));
         ctx.spawn(conversation.into_actor(self).map(|ended, _, _| {
             if let Ok(Err(error)) = ended {
                 tracing::debug!("control socket: {error}");
@@ -174,33 +176,31 @@ impl StreamHandler<UnixStream> for Control {
     fn finished(&mut self, _: &mut Context<Self>) {}
 }
 
-async fn converse(client: UnixStream, house: House) -> io::Result<()> {
+async fn converse(client: UnixStream, status: StatusTable, connections: ConnectionRegistry) -> io::Result<()> {
     let mut client = BufReader::new(client);
     let mut request = String::new();
     (&mut client).take(MAX_REQUEST).read_line(&mut request).await?;
-    let answer = answer(request.trim(), &house);
+    let answer = answer(request.trim(), &status, &connections);
     client.write_all(answer.as_bytes()).await?;
     client.shutdown().await
 }
 
-fn answer(request: &str, house: &House) -> String {
+fn answer(request: &str, status: &StatusTable, connections: &ConnectionRegistry) -> String {
     let words: Vec<&str> = request.split_whitespace().collect();
     match words.as_slice() {
-        ["status"] => render(&house.board.all(), tokio::time::Instant::now()),
+        ["status"] => render(&status.all(), tokio::time::Instant::now()),
         ["reconnect"] => {
-            if let Some(config) = &house.rooms().config {
-                config.do_send(ReconnectAll);
-            }
+            connections.reconnect_all();
             "ok\n".to_owned()
         }
-        #[cfg(feature = "test-hooks")]
-        ["crash", ..] => super::hooks::carry_out(request.trim_start_matches("crash"), house),
-        _ => format!("error: '{}' is no request; expected status or reconnect\n", request.escape_debug()),
+        _ => fault_injection::handle_request(request).unwrap_or_else(|| {
+            format!("error: '{}' is no request; expected status or reconnect\n", request.escape_debug())
+        }),
     }
 }
 
 super::stops_at_once!(Control, "control");
-super::crashes_when_told!(Control);
+fault_injection::handles_crash!(Control);
 
 #[cfg(test)]
 mod tests {

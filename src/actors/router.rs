@@ -1,123 +1,64 @@
-//! Decides on connection requests and dispatches those that are granted to the notifier.
+//! Decides on connection requests, and has the notifier carry out those that are granted.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
-use jid::BareJid;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, ResponseActFuture, WrapFuture};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::notifier::{Notifier, Tell};
+use super::fault_injection;
+use super::messages::{AuthorizeRequest, DiscoAccess, DiscoQuery, NotifyClient, Outcome, Rules, SetRules};
+use super::registry::Slot;
 use crate::config::model::{ConnectionId, General};
-use crate::cwmp::authorize::{Decision, History, Refusal, Request, accepts, allowed_sender, decide};
-use crate::cwmp::credentials::Credentials;
-use crate::cwmp::notify::{NotifyError, Occasion};
+use crate::cwmp::authorize::{Decision, History, Request, accepts, allowed_sender, decide};
+use crate::cwmp::notify::{NotifyContext, NotifyError};
 use crate::notice;
 use crate::status::{Stats, StatusTable};
-
-/// What the router goes by.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rules {
-    /// Section `config xmpp 'xmpp'`.
-    pub general: General,
-    /// `/etc/config/cwmp`; none = not configured.
-    pub credentials: Option<Credentials>,
-}
-
-/// New rules. They hold for the next request.
-pub struct SetRules(pub Rules);
-
-impl Message for SetRules {
-    type Result = ();
-}
-
-/// A connection request.
-pub struct Ask {
-    /// The request.
-    pub request: Request,
-    /// `con_alias` of the connection, for the log and the program.
-    pub alias: String,
-}
-
-/// How a connection request went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The CWMP client was told.
-    Accepted,
-    /// It was not told, and why.
-    Refused(Refusal),
-    /// It could not be told.
-    NotifyFailed(NotifyError),
-}
-
-impl Message for Ask {
-    type Result = Outcome;
-}
-
-/// Who may know that there is a CPE here (disco#info): an allowed sender alone.
-pub struct MayKnow {
-    /// The connection.
-    pub connection: ConnectionId,
-    /// The account that was asked.
-    pub account: BareJid,
-    /// The sender.
-    pub from: Option<String>,
-}
-
-/// The answer to [`MayKnow`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Knowledge {
-    /// The sender is allowed.
-    pub allowed: bool,
-    /// The connection takes connection requests.
-    pub takes_requests: bool,
-}
-
-impl Message for MayKnow {
-    type Result = Option<Knowledge>;
-}
 
 /// The actor that decides.
 pub struct Router {
     rules: Rules,
-    /// It outlives the router.
     history: Arc<Mutex<History>>,
-    board: StatusTable,
-    notifier: Addr<Notifier>,
-    /// Who shares the notification that is under way; nobody if none is.
+    status: StatusTable,
+    notifier: Slot<Recipient<NotifyClient>>,
+    /// Requests that share the notification that is under way; empty if there is none.
     waiting: Vec<oneshot::Sender<Result<(), NotifyError>>>,
 }
 
 impl Router {
-    /// A router that goes by these rules and by what was asked before. How each request went is counted on the board,
-    /// whether or not the connection is still there to answer it.
+    /// A router that decides by `rules` and by the `history`, which outlives it: a restart ends no lock-out and no limit.
+    /// The outcome of each request is counted in the status table, also if its connection is gone by then.
     #[must_use]
-    pub fn new(rules: Rules, notifier: Addr<Notifier>, history: Arc<Mutex<History>>, board: StatusTable) -> Self {
-        Self { rules, history, board, notifier, waiting: Vec::new() }
+    pub fn new(
+        rules: Rules,
+        history: Arc<Mutex<History>>,
+        status: StatusTable,
+        notifier: Slot<Recipient<NotifyClient>>,
+    ) -> Self {
+        Self { rules, history, status, notifier, waiting: Vec::new() }
     }
 
     fn decide(&self, request: &Request) -> Decision {
         let (general, credentials) = (&self.rules.general, self.rules.credentials.as_ref());
         let under_way = !self.waiting.is_empty();
-        // What was noted before a panic is as good as it was.
+        // A panic leaves the history usable.
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         decide(general, credentials, &mut history, request, under_way, Instant::now())
     }
 
     fn count(&self, connection: ConnectionId, count: impl FnOnce(&mut Stats)) {
-        self.board.update(connection, |report| count(&mut report.stats));
+        self.status.update(connection, |report| count(&mut report.stats));
     }
 
-    /// Has the CWMP client told; all who wait then get the outcome.
-    fn tell(&self, occasion: Occasion, ctx: &mut Context<Self>) {
+    /// Notifies the CWMP client and gives the result to all requests that wait for it.
+    fn notify(&self, context: NotifyContext, ctx: &mut Context<Self>) {
         let General { notify, notify_timeout, .. } = &self.rules.general;
-        let tell = Tell { notify: notify.clone(), limit: *notify_timeout, occasion };
-        let told = self.notifier.send(tell);
-        ctx.spawn(told.into_actor(self).map(|told, router, _| {
-            let told = told.unwrap_or(Err(NotifyError::NoNotifier));
-            for share in router.waiting.drain(..) {
-                // Whoever asked may have gone; the CWMP client was told all the same.
-                let _ = share.send(told.clone());
+        let notified = self.notifier.send(NotifyClient { notify: notify.clone(), limit: *notify_timeout, context });
+        ctx.spawn(notified.into_actor(self).map(|notified, router, _| {
+            let notified = notified.unwrap_or(Err(NotifyError::NoNotifier));
+            for request in router.waiting.drain(..) {
+                // It fails if the connection is gone, which does not matter here.
+                let _ = request.send(notified.clone());
             }
         }));
     }
@@ -126,9 +67,9 @@ impl Router {
 impl Actor for Router {
     type Context = Context<Self>;
 
-    #[cfg(feature = "test-hooks")]
-    fn started(&mut self, _: &mut Context<Self>) {
-        super::hooks::started("router");
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        fault_injection::register(&"router", ctx);
+        fault_injection::start(&"router");
     }
 }
 
@@ -140,11 +81,11 @@ impl Handler<SetRules> for Router {
     }
 }
 
-impl Handler<Ask> for Router {
+impl Handler<AuthorizeRequest> for Router {
     type Result = ResponseActFuture<Self, Outcome>;
 
-    fn handle(&mut self, ask: Ask, ctx: &mut Context<Self>) -> Self::Result {
-        let Ask { request, alias } = ask;
+    fn handle(&mut self, message: AuthorizeRequest, ctx: &mut Context<Self>) -> Self::Result {
+        let AuthorizeRequest { request, alias } = message;
         let from = request.from.clone().unwrap_or_else(|| request.account.to_string());
         let id = request.connection;
         if let Decision::Refuse(refusal) = self.decide(&request) {
@@ -152,16 +93,15 @@ impl Handler<Ask> for Router {
             notice!("connection {id} ({alias}): connection request from {from} refused: {}", refusal.reason());
             return Box::pin(async move { Outcome::Refused(refusal) }.into_actor(self));
         }
-        let (share, told) = oneshot::channel();
-        self.waiting.push(share);
+        let (result, notified) = oneshot::channel();
+        self.waiting.push(result);
         if self.waiting.len() == 1 {
-            let occasion = Occasion { connection: id.to_string(), alias: alias.clone(), from: from.clone() };
-            self.tell(occasion, ctx);
+            let context = NotifyContext { connection: id.to_string(), alias: alias.clone(), from: from.clone() };
+            self.notify(context, ctx);
         }
-        let told = async move { told.await.unwrap_or(Err(NotifyError::NoNotifier)) };
-        #[cfg(feature = "test-hooks")]
-        let told = super::hooks::at_work("router".to_owned(), told);
-        Box::pin(told.into_actor(self).map(move |told, router, _| match told {
+        let notified = async move { notified.await.unwrap_or(Err(NotifyError::NoNotifier)) };
+        let notified = fault_injection::at_work(&"router", notified);
+        Box::pin(notified.into_actor(self).map(move |notified, router, _| match notified {
             Ok(()) => {
                 router.count(id, |stats| stats.accepted += 1);
                 notice!("connection {id} ({alias}): connection request from {from} accepted, the CWMP client is told");
@@ -176,17 +116,17 @@ impl Handler<Ask> for Router {
     }
 }
 
-impl Handler<MayKnow> for Router {
-    type Result = Option<Knowledge>;
+impl Handler<DiscoQuery> for Router {
+    type Result = Option<DiscoAccess>;
 
-    fn handle(&mut self, ask: MayKnow, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, query: DiscoQuery, _: &mut Context<Self>) -> Self::Result {
         let general = &self.rules.general;
-        Some(Knowledge {
-            allowed: allowed_sender(&general.allowed, ask.from.as_deref(), &ask.account).is_some(),
-            takes_requests: accepts(&general.accepting, ask.connection),
+        Some(DiscoAccess {
+            allowed: allowed_sender(&general.allowed, query.from.as_deref(), &query.account).is_some(),
+            takes_requests: accepts(&general.accepting, query.connection),
         })
     }
 }
 
 super::stops_at_once!(Router, "router");
-super::crashes_when_told!(Router);
+fault_injection::handles_crash!(Router);

@@ -23,7 +23,7 @@ const REAP_LIMIT: Duration = Duration::from_millis(500);
 
 /// For whom the CWMP client is told: in the environment of a `notify_command`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Occasion {
+pub struct NotifyContext {
     /// `con_inst`, as `XMPPD_CONNECTION`.
     pub connection: String,
     /// `con_alias`, as `XMPPD_ALIAS`.
@@ -69,7 +69,7 @@ pub enum NotifyError {
 ///
 /// # Errors
 /// [`NotifyError`].
-pub async fn run(notify: &Notify, occasion: &Occasion, limit: Duration) -> Result<(), NotifyError> {
+pub async fn run(notify: &Notify, context: &NotifyContext, limit: Duration) -> Result<(), NotifyError> {
     let words: Vec<&str> = match notify {
         Notify::Ubus => UBUS.to_vec(),
         Notify::Command(words) => words.iter().map(String::as_str).collect(),
@@ -78,9 +78,9 @@ pub async fn run(notify: &Notify, occasion: &Occasion, limit: Duration) -> Resul
     let program = (*program).to_owned();
     let spawned = Command::new(&program)
         .args(arguments)
-        .env("XMPPD_CONNECTION", &occasion.connection)
-        .env("XMPPD_ALIAS", &occasion.alias)
-        .env("XMPPD_FROM", &occasion.from)
+        .env("XMPPD_CONNECTION", &context.connection)
+        .env("XMPPD_ALIAS", &context.alias)
+        .env("XMPPD_FROM", &context.from)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

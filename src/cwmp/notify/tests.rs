@@ -41,7 +41,7 @@ impl Script {
     }
 
     fn run(&self, limit: Duration) -> Result<(), NotifyError> {
-        run_async(run(&self.notify(), &occasion(), limit))
+        run_async(run(&self.notify(), &context(), limit))
     }
 
     fn read(&self, name: &str) -> String {
@@ -49,8 +49,8 @@ impl Script {
     }
 }
 
-fn occasion() -> Occasion {
-    Occasion { connection: "7".to_owned(), alias: "cpe 7".to_owned(), from: "acs@a.test/\u{fc}$(r)".to_owned() }
+fn context() -> NotifyContext {
+    NotifyContext { connection: "7".to_owned(), alias: "cpe 7".to_owned(), from: "acs@a.test/\u{fc}$(r)".to_owned() }
 }
 
 /// Whether there is a process of this number that runs.
@@ -114,10 +114,10 @@ fn a_program_that_is_not_there_or_no_program_is_said_to_be_that() {
         script.directory.path().display().to_string(),
         String::new(),
     ] {
-        let result = run_async(run(&Notify::Command(vec![program.clone()]), &occasion(), LONG));
+        let result = run_async(run(&Notify::Command(vec![program.clone()]), &context(), LONG));
         assert!(matches!(&result, Err(NotifyError::NotRun { program: named, .. }) if *named == program), "{result:?}");
     }
-    let nothing = run_async(run(&Notify::Command(Vec::new()), &occasion(), LONG));
+    let nothing = run_async(run(&Notify::Command(Vec::new()), &context(), LONG));
     assert!(matches!(nothing, Err(NotifyError::NotRun { .. })), "{nothing:?}");
 }
 
@@ -126,7 +126,7 @@ fn the_program_knows_for_whom_and_no_shell_is_involved() {
     let script = Script::new("echo \"$XMPPD_CONNECTION|$XMPPD_ALIAS|$XMPPD_FROM\" > out; printf '%s\\n' \"$@\" >> out");
     let Notify::Command(mut words) = script.notify() else { unreachable!() };
     words.extend(["a b".to_owned(), "$HOME".to_owned(), "*".to_owned(), String::new(), "`x`;&".to_owned()]);
-    assert_eq!(run_async(run(&Notify::Command(words), &occasion(), LONG)), Ok(()));
+    assert_eq!(run_async(run(&Notify::Command(words), &context(), LONG)), Ok(()));
     assert_eq!(script.read("out"), "7|cpe 7|acs@a.test/\u{fc}$(r)\na b\n$HOME\n*\n\n`x`;&");
 }
 
@@ -195,8 +195,8 @@ fn endless_output_does_not_stop_the_clock() {
 fn who_is_no_longer_waited_for_is_ended() {
     let script = Script::new("sleep 1000 & echo $! > child.new; mv child.new child; sleep 1000");
     run_async(async {
-        let (notify, occasion) = (script.notify(), occasion());
-        let mut running = Box::pin(run(&notify, &occasion, LONG));
+        let (notify, context) = (script.notify(), context());
+        let mut running = Box::pin(run(&notify, &context, LONG));
         let start = Instant::now();
         while !script.path("child").exists() {
             assert!(start.elapsed() < LONG, "it does not start");
