@@ -12,7 +12,7 @@ use crate::config::{Arguments, Startup, check};
 use crate::file::read;
 
 /// Exit status: stopped as asked.
-pub const WELL: u8 = 0;
+pub const SUCCESS: u8 = 0;
 /// Exit status of `check` for a file with errors, and of a command that fails.
 pub const FAILED: u8 = 1;
 /// Exit status of the daemon when its actors crashed too often; procd starts it anew.
@@ -89,25 +89,25 @@ pub enum Command {
     },
 }
 
-/// What the command line comes to.
-pub enum Wish {
+/// The result of parsing the command line.
+pub enum Invocation {
     /// Run the daemon.
     Run(Startup),
-    /// Nothing more to do than to exit.
+    /// Exit: the command is done.
     Exit(ExitCode),
 }
 
-/// Carries out everything but running the daemon.
+/// Carries out every command except running the daemon.
 #[must_use]
-pub fn begin(cli: Cli) -> Wish {
+pub fn begin(cli: Cli) -> Invocation {
     let failed = |message: String| {
         complain(&message);
-        Wish::Exit(ExitCode::from(FAILED))
+        Invocation::Exit(ExitCode::from(FAILED))
     };
-    let exit = |result: Result<ExitCode, String>| result.map_or_else(failed, Wish::Exit);
+    let exit = |result: Result<ExitCode, String>| result.map_or_else(failed, Invocation::Exit);
     match cli.command {
-        None => startup(&cli.files).map_or_else(failed, Wish::Run),
-        Some(Command::Run(files)) => startup(&files).map_or_else(failed, Wish::Run),
+        None => startup(&cli.files).map_or_else(failed, Invocation::Run),
+        Some(Command::Run(files)) => startup(&files).map_or_else(failed, Invocation::Run),
         Some(Command::Check { file }) => exit(check_file(&file)),
         Some(Command::Status { socket }) => exit(ask(socket, "status")),
         Some(Command::Reconnect { socket }) => exit(ask(socket, "reconnect")),

@@ -1,6 +1,7 @@
-//! Starts xmppd, and says with its exit status how it ended.
+//! Starts xmppd. The exit status says how it ended.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use actix_rt::System;
 use clap::Parser;
@@ -9,28 +10,26 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
-use xmppd::actors::config::{ReconnectAll, Reload};
-use xmppd::actors::house::House;
-use xmppd::actors::tree;
-use xmppd::cli::{self, Cli, Wish};
+use xmppd::actors::messages::Reload;
+use xmppd::actors::tree::Tree;
+use xmppd::cli::{self, Cli, Invocation};
 use xmppd::config::Startup;
 use xmppd::config::model::LogLevel;
-use xmppd::logging;
+use xmppd::logging::{self, LevelHandle};
 use xmppd::shutdown;
 use xmppd::supervision::{ExitReason, Stop, log_panics};
 
 fn main() -> ExitCode {
     match cli::begin(Cli::parse()) {
-        Wish::Run(startup) => run(startup),
-        Wish::Exit(code) => code,
+        Invocation::Run(startup) => run(startup),
+        Invocation::Exit(code) => code,
     }
 }
 
 fn run(startup: Startup) -> ExitCode {
     let level = logging::start(LogLevel::default()).ok();
     log_panics();
-    write_no_core();
-    let house = House::new(startup, level);
+    disable_core_dumps();
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(KEY_THREADS).build();
     let system = match runtime {
         Ok(runtime) => System::with_tokio_rt(move || runtime),
@@ -39,10 +38,10 @@ fn run(startup: Startup) -> ExitCode {
             return ExitCode::from(cli::FAILED);
         }
     };
-    let code = match system.block_on(live(house)) {
+    let code = match system.block_on(run_until_exit(startup, level)) {
         Ok(ExitReason::Shutdown | ExitReason::Normal) => {
             tracing::info!("stopped");
-            cli::WELL
+            cli::SUCCESS
         }
         Ok(reason) => {
             tracing::error!("xmppd ends: {reason}");
@@ -53,63 +52,61 @@ fn run(startup: Startup) -> ExitCode {
             cli::FAILED
         }
     };
-    end_soon(code);
+    force_exit_after(shutdown::EXIT, code);
     drop(system);
     ExitCode::from(code)
 }
 
-/// So many logins at a time have their keys derived, each on a thread; the others wait for their turn. A hundred connections
-/// that come back at once are not to be a hundred threads. Nothing else may need one of them: a server that asks for many
-/// iterations keeps them for long.
+/// Maximum number of concurrent SCRAM key derivations; each takes a thread. Nothing else may use these threads: a server that
+/// asks for many iterations keeps them busy for a long time.
 const KEY_THREADS: usize = 4;
 
-/// A core would hold the passwords. Of one byte there is none; and unlike a limit of 0 this one holds as well where cores
-/// are piped to a program (core(5)).
-fn write_no_core() {
-    let none = Rlimit { current: Some(1), maximum: Some(1) };
-    if let Err(error) = setrlimit(Resource::Core, none) {
-        tracing::warn!("a crash of the process might leave a core, and with it passwords: {error}");
+/// Disables core dumps, which would contain passwords. A limit of one byte, unlike a limit of 0, also holds where cores are
+/// piped to a program (core(5)).
+fn disable_core_dumps() {
+    let one_byte = Rlimit { current: Some(1), maximum: Some(1) };
+    if let Err(error) = setrlimit(Resource::Core, one_byte) {
+        tracing::warn!("core dumps cannot be disabled: a crash of the process may write passwords to disk: {error}");
     }
 }
 
-/// Ends the process, however long what is left takes to be dropped: a server may have asked for so many iterations that the
-/// keys of a login are still being derived, on a thread that nobody can interrupt and the system waits for.
-fn end_soon(code: u8) {
-    let end = move || {
-        std::thread::sleep(shutdown::EXIT);
+/// Exits the process after `limit`, in case dropping what is left takes longer: the runtime waits for its threads, and a
+/// key derivation cannot be interrupted.
+fn force_exit_after(limit: Duration, code: u8) {
+    let exit = move || {
+        std::thread::sleep(limit);
         std::process::exit(code.into());
     };
-    // Without this thread it takes as long as it takes.
-    let _ = std::thread::Builder::new().spawn(end);
+    // Without this thread the exit takes as long as the derivation.
+    let _ = std::thread::Builder::new().spawn(exit);
 }
 
-async fn live(house: House) -> Result<ExitReason, Box<dyn std::error::Error>> {
+/// Runs the actors until they are stopped by a signal, or end because they crashed too often.
+async fn run_until_exit(startup: Startup, level: Option<LevelHandle>) -> Result<ExitReason, Box<dyn std::error::Error>> {
     let mut signals = Signals::new()?;
-    tracing::info!("xmppd {} starts with {}", env!("CARGO_PKG_VERSION"), house.startup.config.display());
-    let (root, running) = tree::root(&house)?.run();
+    tracing::info!("xmppd {} starts with {}", env!("CARGO_PKG_VERSION"), startup.config.display());
+    let tree = Tree::new(startup, level);
+    let (config, connections) = (tree.reload(), tree.connections());
+    let (root, running) = tree.root()?.run();
     let end = running.wait().fuse();
     futures_util::pin_mut!(end);
     let mut stopping = None;
     loop {
         tokio::select! {
             reason = &mut end => return Ok(reason),
-            () = too_long_since(stopping) => {
+            () = timeout_since(stopping) => {
                 tracing::warn!("not all has stopped in time: what is not closed yet is cut off");
                 return Ok(ExitReason::Shutdown);
             }
-            signal = signals.next() => match signal {
-                Caught::HangUp => {
+            signal = signals.next() => {
+                if signal == SignalKind::hangup() {
                     tracing::info!("SIGHUP: reading the configuration, and cutting the waits before retries short");
-                    if let Some(config) = &house.rooms().config {
-                        config.do_send(Reload);
-                        config.do_send(ReconnectAll);
-                    }
-                }
-                Caught::Terminate if stopping.is_some() => {
+                    config.do_send(Reload);
+                    connections.reconnect_all();
+                } else if stopping.is_some() {
                     tracing::warn!("asked to stop again: what is not closed yet is cut off");
                     return Ok(ExitReason::Shutdown);
-                }
-                Caught::Terminate => {
+                } else {
                     tracing::info!("asked to stop");
                     stopping = Some(Instant::now());
                     root.do_send(Stop);
@@ -119,39 +116,36 @@ async fn live(house: House) -> Result<ExitReason, Box<dyn std::error::Error>> {
     }
 }
 
-/// Waits until stopping takes too long, if it has begun.
-async fn too_long_since(begun: Option<Instant>) {
-    match begun {
-        Some(begun) => tokio::time::sleep_until(begun + shutdown::ACTORS).await,
+/// Waits until the actors have taken too long to stop, if they are stopping.
+async fn timeout_since(stopping: Option<Instant>) {
+    match stopping {
+        Some(since) => tokio::time::sleep_until(since + shutdown::ACTORS).await,
         None => std::future::pending().await,
     }
 }
 
+/// The signals that the daemon handles.
 struct Signals {
-    hang_up: Signal,
+    hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
-}
-
-enum Caught {
-    HangUp,
-    Terminate,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
-            hang_up: signal(SignalKind::hangup())?,
+            hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
-    async fn next(&mut self) -> Caught {
+    /// Waits for the next signal.
+    async fn next(&mut self) -> SignalKind {
         tokio::select! {
-            _ = self.hang_up.recv() => Caught::HangUp,
-            _ = self.terminate.recv() => Caught::Terminate,
-            _ = self.interrupt.recv() => Caught::Terminate,
+            _ = self.hangup.recv() => SignalKind::hangup(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use xmppd::config::model::{Connection, ConnectionId, Server, ServerAlgorithm, Settings};
-use xmppd::config::{Changes, Loaded, Severity, adopt, diff, load};
+use xmppd::config::{Changes, Loaded, Severity, diff, load, merge};
 
 const SEPARATOR: &[u8] = b"%%%\n";
 
@@ -21,14 +21,15 @@ pub fn run(input: &[u8]) {
     for text in files(input) {
         // A file that is not UCI changes nothing.
         let Ok(loaded) = load(Path::new("f"), text) else { continue };
-        let next = adopt(&settings, &loaded);
-        adopted(&settings, &loaded, &next);
-        let changes = diff(&settings, &next);
+        let next = merge(&settings, &loaded);
+        merged(&settings, &loaded, &next);
+        let changes = diff(&running, &settings.general, &next);
         told_apart(&settings, &next, &changes);
         apply(&mut running, changes);
         assert!(running == should_run(&next), "what runs is not what is to run");
-        assert!(diff(&next, &next).is_empty());
-        assert!(diff(&next, &adopt(&next, &loaded)).is_empty(), "the same file, read again, changes something");
+        assert!(diff(&should_run(&next), &next.general, &next).is_empty());
+        let again = merge(&next, &loaded);
+        assert!(diff(&should_run(&next), &next.general, &again).is_empty(), "the same file, read again, changes something");
         settings = next;
     }
 }
@@ -97,7 +98,7 @@ fn told_apart(before: &Settings, after: &Settings, changes: &Changes) {
 }
 
 /// What a file says takes effect, and what is refused changes nothing.
-fn adopted(before: &Settings, loaded: &Loaded, after: &Settings) {
+fn merged(before: &Settings, loaded: &Loaded, after: &Settings) {
     let wrong = |kinds: &[&str]| {
         let errors = loaded.problems.iter().filter(|problem| problem.severity == Severity::Error);
         errors.filter(|problem| kinds.contains(&problem.kind.as_str())).count() > 0

@@ -1,44 +1,32 @@
-//! Follows the configuration files and makes the running connections what they say.
+//! Follows the configuration files and makes the connections run as they say.
 //!
-//! Everything of a new file is parsed and validated before anything is stopped. Boot is a difference from nothing.
+//! Each file is parsed and validated as a whole before anything is stopped. What is accepted becomes the desired state; at
+//! boot that differs from what runs in everything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, StreamHandler};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, MailboxError, Recipient, StreamHandler, WrapFuture};
 use futures_util::stream::unfold;
 
-use super::connection::{Reconnect, Update};
-use super::house::House;
-use super::router::{Rules, SetRules};
-use super::tree;
-use crate::config::model::{ConnectionId, Settings};
+use super::desired::DesiredState;
+use super::fault_injection;
+use super::messages::{Reload, SetRules};
+use super::reconcile::{Reconciler, Refused, Sent};
+use super::registry::Slot;
 use crate::config::watch::{ConfigFile, FirstReading, Reading, Requests, Watch};
-use crate::config::{Changes, InsecurePermissions, Severity, adopt, diff, load, uci};
-use crate::cwmp::credentials::credentials;
+use crate::config::{InsecurePermissions, Loaded, Severity, Startup, load, merge, uci};
+use crate::cwmp::credentials::{Credentials, credentials};
 use crate::file::{Contents, ReadError};
-use crate::status::Status;
-use crate::supervision::{RestartChild, StartChild, StopChild};
+use crate::logging::LevelHandle;
+use crate::status::{Status, StatusTable};
 
-/// Read both files again (SIGHUP).
-#[derive(Debug, Clone, Copy)]
-pub struct Reload;
+use ConfigFile::{Cwmp, Xmpp};
 
-impl Message for Reload {
-    type Result = ();
-}
-
-/// The network has come back: cut the waits of all connections short (SIGHUP, `xmppd reconnect`).
-#[derive(Debug, Clone, Copy)]
-pub struct ReconnectAll;
-
-impl Message for ReconnectAll {
-    type Result = ();
-}
-
-/// Why a file was not taken over as a whole.
+/// Why a file was not accepted.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+enum Rejection {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
@@ -47,33 +35,44 @@ enum Refusal {
 
 /// The actor that follows the files.
 pub struct Config {
-    house: House,
+    startup: Arc<Startup>,
+    level: Option<LevelHandle>,
+    desired: DesiredState,
+    status: StatusTable,
+    router: Slot<Recipient<SetRules>>,
+    reconciler: Reconciler,
     logged: BTreeMap<ConfigFile, Logged>,
-    /// None before it is started.
+    /// None before the actor is started.
     readings: Option<Requests>,
 }
 
 /// The last log lines about a file, each of which is logged once.
 #[derive(Default)]
 struct Logged {
-    /// Why the file is not taken over, if that is so.
-    refusal: Option<String>,
+    /// Why the file is not accepted, if it is not.
+    rejection: Option<String>,
     permissions: Option<InsecurePermissions>,
 }
 
-use ConfigFile::{Cwmp, Xmpp};
-
 impl Config {
-    /// An actor that reads the files when it is started.
+    /// An actor that reads the files when it is started. It writes the desired state, shows in the status table which
+    /// connections do not run, and sends the changes to the router and, by the reconciler, to the connections.
     #[must_use]
-    pub fn new(house: House) -> Self {
-        Self { house, logged: BTreeMap::new(), readings: None }
+    pub(super) fn new(
+        startup: Arc<Startup>,
+        level: Option<LevelHandle>,
+        desired: DesiredState,
+        status: StatusTable,
+        router: Slot<Recipient<SetRules>>,
+        reconciler: Reconciler,
+    ) -> Self {
+        Self { startup, level, desired, status, router, reconciler, logged: BTreeMap::new(), readings: None }
     }
 
     fn path(&self, file: ConfigFile) -> &Path {
         match file {
-            Xmpp => &self.house.startup.config,
-            Cwmp => &self.house.startup.cwmp_config,
+            Xmpp => &self.startup.config,
+            Cwmp => &self.startup.cwmp_config,
         }
     }
 
@@ -86,9 +85,9 @@ impl Config {
         }
     }
 
-    fn take_xmpp(&mut self, contents: Result<Contents, ReadError>) {
+    fn take_xmpp(&mut self, contents: Result<Contents, ReadError>, ctx: &mut Context<Self>) {
         let file = self.path(Xmpp).to_owned();
-        match contents.map_err(Refusal::from).and_then(|contents| Ok(load(&file, &contents.text)?)) {
+        match contents.map_err(Rejection::from).and_then(|contents| Ok(load(&file, &contents.text)?)) {
             Ok(loaded) => {
                 self.log_recovery(Xmpp);
                 for problem in &loaded.problems {
@@ -97,45 +96,46 @@ impl Config {
                         Severity::Warning => tracing::warn!("{problem}"),
                     }
                 }
-                let before = self.house.rooms().running.clone();
-                let wanted = adopt(&before, &loaded);
-                self.apply(&before, wanted);
-                self.show_the_rest(loaded.refused_connections().collect());
+                self.accept(&loaded, ctx);
             }
-            Err(refusal) => self.refuse(Xmpp, &refusal, "what runs goes on unchanged"),
+            Err(rejection) => self.reject(Xmpp, &rejection, "what runs goes on unchanged"),
         }
     }
 
     fn take_cwmp(&mut self, contents: Result<Contents, ReadError>) {
         let file = self.path(Cwmp).to_owned();
-        let found = contents.map_err(Refusal::from).and_then(|contents| Ok(credentials(&file, &contents.text)?));
+        let found = contents.map_err(Rejection::from).and_then(|contents| Ok(credentials(&file, &contents.text)?));
         match found {
             Ok(Some(credentials)) => {
-                let before = self.house.rooms().credentials.replace(credentials.clone());
                 self.log_recovery(Cwmp);
-                if before.as_ref() != Some(&credentials) {
-                    tracing::info!("{}: connection request credentials taken over", file.display());
-                }
+                self.set_credentials(Some(credentials));
             }
             Ok(None) => self.no_credentials(&file, "no userid and passwd in a section 'cpe'"),
-            Err(Refusal::Read(ReadError::Missing(_))) => self.no_credentials(&file, "there is no such file"),
-            Err(refusal) => self.refuse(Cwmp, &refusal, "the credentials stay as they were"),
+            Err(Rejection::Read(ReadError::Missing(_))) => self.no_credentials(&file, "there is no such file"),
+            Err(rejection) => self.reject(Cwmp, &rejection, "the credentials stay as they were"),
         }
-        self.tell_router();
+    }
+
+    fn set_credentials(&mut self, credentials: Option<Credentials>) {
+        let before = std::mem::replace(&mut self.desired.lock().credentials, credentials.clone());
+        if credentials.is_some() && before != credentials {
+            tracing::info!("{}: connection request credentials taken over", self.path(Cwmp).display());
+        }
+        self.router.do_send(SetRules(self.desired.rules()));
     }
 
     fn no_credentials(&mut self, file: &Path, why: &str) {
-        self.house.rooms().credentials = None;
         let line = format!("{}: {why}: no connection request can be authorized", file.display());
-        let before = self.logged.entry(Cwmp).or_default().refusal.replace(line.clone());
+        let before = self.logged.entry(Cwmp).or_default().rejection.replace(line.clone());
         if before.as_ref() != Some(&line) {
             tracing::warn!("{line}");
         }
+        self.set_credentials(None);
     }
 
-    fn refuse(&mut self, file: ConfigFile, refusal: &Refusal, consequence: &str) {
-        let line = format!("{refusal}; {consequence}");
-        let before = self.logged.entry(file).or_default().refusal.replace(line.clone());
+    fn reject(&mut self, file: ConfigFile, rejection: &Rejection, consequence: &str) {
+        let line = format!("{rejection}; {consequence}");
+        let before = self.logged.entry(file).or_default().rejection.replace(line.clone());
         if before.as_ref() != Some(&line) {
             tracing::error!("{line}");
         }
@@ -143,80 +143,70 @@ impl Config {
 
     /// Logs the recovery of a file; without it the old error would stay the last line about it.
     fn log_recovery(&mut self, file: ConfigFile) {
-        if self.logged.entry(file).or_default().refusal.take().is_some() {
+        if self.logged.entry(file).or_default().rejection.take().is_some() {
             crate::notice!("{}: good again, and taken up", self.path(file).display());
         }
     }
 
-    fn tell_router(&self) {
-        let rooms = self.house.rooms();
-        if let Some(router) = &rooms.router {
-            let rules = Rules { general: rooms.running.general.clone(), credentials: rooms.credentials.clone() };
-            router.do_send(SetRules(rules));
-        }
-    }
-
-    fn apply(&mut self, before: &Settings, wanted: Settings) {
-        let mut changes = diff(before, &wanted);
-        let mut rooms = self.house.rooms();
-        // A connection that was given up gets another chance when its section changes, however little.
-        changes.update.retain(|connection| {
-            let again = rooms.given_up.contains(&connection.id);
-            if again {
-                changes.restart.push(connection.clone());
-            }
-            !again
-        });
-        if let Some(level) = changes.log_level
-            && let Some(handle) = &self.house.level
+    /// Makes a file's settings the desired ones, and sends everyone concerned what changed.
+    fn accept(&mut self, loaded: &Loaded, ctx: &mut Context<Self>) {
+        let (before, settings) = {
+            let mut desired = self.desired.lock();
+            let settings = merge(&desired.settings, loaded);
+            desired.refused = loaded.refused_connections().collect();
+            (std::mem::replace(&mut desired.settings, settings.clone()).general, settings)
+        };
+        if before.log_level != settings.general.log_level
+            && let Some(level) = &self.level
         {
-            handle.set(level);
+            level.set(settings.general.log_level);
         }
-        rooms.running = wanted;
-        drop(rooms);
-        if !changes.is_empty() {
-            tracing::info!("{}: {}", self.house.startup.config.display(), changes);
-        }
-        self.carry_out(&changes);
-        self.tell_router();
+        self.router.do_send(SetRules(self.desired.rules()));
+        // Waits for one answer of the supervisor, before which no other file is taken.
+        let sent = self.reconciler.clone().apply(before, settings);
+        ctx.wait(sent.into_actor(self).map(|sent, config, ctx| config.sent(sent, ctx)));
     }
 
-    /// Stop, restart, update in place, spawn: in this order, none waiting for another.
-    fn carry_out(&self, changes: &Changes) {
-        let mut rooms = self.house.rooms();
-        let Some(supervisor) = rooms.connections.clone() else { return };
-        for id in &changes.stop {
-            rooms.connection.remove(id);
-            rooms.given_up.remove(id);
-            supervisor.do_send(StopChild(*id));
-        }
-        for connection in &changes.restart {
-            rooms.given_up.remove(&connection.id);
-            supervisor.do_send(RestartChild(tree::connection(self.house.clone(), connection.id)));
-        }
-        for connection in &changes.update {
-            if let Some(address) = rooms.connection.get(&connection.id) {
-                address.do_send(Update(connection.clone()));
+    fn sent(&mut self, sent: Result<Sent, MailboxError>, ctx: &mut Context<Self>) {
+        match sent {
+            Ok(Sent { changes, refused }) => {
+                if !changes.is_empty() {
+                    tracing::info!("{}: {changes}", self.path(Xmpp).display());
+                }
+                ctx.spawn(refused.into_actor(self).map(|refused, config, _| config.answered(&refused)));
             }
+            Err(_) => tracing::info!("the supervisor of the connections is down: it is restarted with the new settings"),
         }
-        for connection in &changes.spawn {
-            supervisor.do_send(StartChild(tree::connection(self.house.clone(), connection.id)));
-        }
+        self.show_inactive();
     }
 
-    /// The status of the connections that do not run: those that are disabled, and those that are refused and did not
-    /// run before.
-    fn show_the_rest(&self, refused: BTreeSet<ConnectionId>) {
-        let rooms = self.house.rooms();
-        let (running, board) = (&rooms.running, &self.house.board);
-        board.retain(|id| running.connections.contains_key(&id) || refused.contains(&id));
-        for connection in running.connections.values() {
-            if !(running.general.enable && connection.enable) {
-                board.set_inactive(connection.id, &connection.alias, Status::Disabled, None);
+    /// The supervisor answered all requests of a reload.
+    fn answered(&mut self, refused: &[Refused]) {
+        for refused in refused {
+            // A later reload that stopped the connection overtook the request.
+            let overtaken = self.desired.lock().settings.enabled_connection(refused.connection).is_none();
+            if !overtaken || refused.is_stop() {
+                tracing::warn!("{refused}");
             }
         }
-        for id in refused.into_iter().filter(|id| !running.connections.contains_key(id)) {
-            board.set_inactive(id, "", Status::ErrorMisconfigured, Some("the section is refused; the log says why"));
+        // A connection that crashed just before it was stopped may have shown itself again.
+        self.show_inactive();
+    }
+
+    /// Shows the connections that are not to run: those that are disabled, and those that are refused and did not run
+    /// before.
+    fn show_inactive(&self) {
+        let desired = self.desired.lock();
+        let (settings, status) = (&desired.settings, &self.status);
+        status.retain(|id| settings.connections.contains_key(&id) || desired.refused.contains(&id));
+        for connection in settings.connections.values() {
+            if settings.enabled_connection(connection.id).is_none() {
+                status.set_inactive(connection.id, &connection.alias, Status::Disabled, None);
+            }
+        }
+        for id in desired.refused.iter().filter(|id| !settings.connections.contains_key(id)) {
+            let why = "the section is refused; the log says why";
+            status.set_inactive(*id, "", Status::ErrorMisconfigured, Some(why));
         }
     }
 }
@@ -225,29 +215,27 @@ impl Actor for Config {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        #[cfg(feature = "test-hooks")]
-        super::hooks::started("config");
-        let is_boot = self.house.rooms().running.connections.is_empty();
+        fault_injection::register(&"config", ctx);
+        fault_injection::start(&"config");
+        // At boot nothing runs that half a file could stop.
+        let is_boot = self.desired.lock().settings.connections.is_empty();
         let first = if is_boot { FirstReading::AsIs } else { FirstReading::Settled };
         let watch = Watch::new([Xmpp, Cwmp].map(|file| (file, self.path(file).to_owned())), first);
         self.readings = Some(watch.requests());
         ctx.add_stream(Box::pin(unfold(watch, |mut watch| async move {
-            let next = watch.next();
-            #[cfg(feature = "test-hooks")]
-            let next = super::hooks::at_work("config".to_owned(), next);
-            let reading = next.await;
+            let reading = fault_injection::at_work(&"config", watch.next()).await;
             Some((reading, watch))
         })));
     }
 }
 
 impl StreamHandler<Reading> for Config {
-    fn handle(&mut self, Reading { file, contents }: Reading, _: &mut Context<Self>) {
+    fn handle(&mut self, Reading { file, contents }: Reading, ctx: &mut Context<Self>) {
         if let Ok(Contents { mode, .. }) = contents {
             self.warn_of_permissions(file, mode);
         }
         match file {
-            Xmpp => self.take_xmpp(contents),
+            Xmpp => self.take_xmpp(contents, ctx),
             Cwmp => self.take_cwmp(contents),
         }
     }
@@ -266,15 +254,5 @@ impl Handler<Reload> for Config {
     }
 }
 
-impl Handler<ReconnectAll> for Config {
-    type Result = ();
-
-    fn handle(&mut self, _: ReconnectAll, _: &mut Context<Self>) {
-        for address in self.house.rooms().connection.values() {
-            address.do_send(Reconnect);
-        }
-    }
-}
-
 super::stops_at_once!(Config, "config");
-super::crashes_when_told!(Config);
+fault_injection::handles_crash!(Config);

@@ -21,16 +21,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, SpawnHandle, StreamHandler};
 use tokio::time::Instant;
 
 use self::online::{BoundResource, Online};
 use self::server_list::ServerList;
-use super::Stop;
-use super::router::Router;
+use super::fault_injection;
+use super::messages::{AuthorizeRequest, DiscoQuery, Reconnect};
+use super::registry::Slot;
 use crate::config::model::{Connection as Settings, ConnectionId};
 use crate::shutdown;
 use crate::status::{Report, Status, StatusTable};
+use crate::supervision::{Stop, Update};
 use crate::xmpp::connect::{Account, Session, SessionStart};
 use crate::xmpp::resolve::Resolver;
 use crate::xmpp::retry::{Next, Policy};
@@ -41,33 +43,19 @@ use crate::xmpp::tls::{LazyTls, TlsSettings};
 /// What all connections share. Cheap to clone.
 #[derive(Clone)]
 pub struct ConnectionContext {
-    /// Decides on connection requests.
-    pub router: Addr<Router>,
+    /// The router, which decides on connection requests.
+    pub authorize: Slot<Recipient<AuthorizeRequest>>,
+    /// The router, which knows what a sender of disco#info may learn.
+    pub disco: Slot<Recipient<DiscoQuery>>,
     /// Holds the status of each connection.
     pub status: StatusTable,
     /// Looks servers up.
     pub resolver: Arc<Resolver>,
 }
 
-/// Settings that take effect in place: aliases, keepalive interval, retry options.
-pub struct Update(pub Settings);
-
-impl Message for Update {
-    type Result = ();
-}
-
-/// The network has come back: a present wait is cut short.
-#[derive(Debug, Clone, Copy)]
-pub struct Reconnect;
-
-impl Message for Reconnect {
-    type Result = ();
-}
-
 /// The actor of one connection.
 pub struct Connection {
     settings: Settings,
-    account: Account,
     context: ConnectionContext,
     policy: Policy,
     servers: ServerList,
@@ -113,20 +101,10 @@ impl Connection {
     pub fn new(settings: Settings, context: ConnectionContext) -> Self {
         // Now, and not when it is started: what is decided about it in between is not to be undone.
         context.status.begin(settings.id, &settings.alias);
-        let ascii_domain = idna::domain_to_ascii(&settings.domain).unwrap_or_else(|_| settings.domain.clone());
-        let account = Account {
-            username: settings.username.clone(),
-            password: settings.password.clone(),
-            domain: settings.domain.clone(),
-            ascii_domain,
-            resource: settings.resource.clone(),
-            use_tls: settings.use_tls,
-        };
         let policy = Policy::new(settings.retry);
         let tls = LazyTls::new(TlsSettings { ca: settings.tls_ca.clone(), verify: settings.tls_verify });
         Self {
             settings,
-            account,
             context,
             policy,
             servers: ServerList::default(),
@@ -136,6 +114,23 @@ impl Connection {
             bound: 0,
             redirects: 0,
             was_reset: false,
+        }
+    }
+
+    /// The domain as DNS has it.
+    fn ascii_domain(&self) -> String {
+        idna::domain_to_ascii(&self.settings.domain).unwrap_or_else(|_| self.settings.domain.clone())
+    }
+
+    /// The part of the settings that a login needs.
+    fn account(&self) -> Account {
+        Account {
+            username: self.settings.username.clone(),
+            password: self.settings.password.clone(),
+            domain: self.settings.domain.clone(),
+            ascii_domain: self.ascii_domain(),
+            resource: self.settings.resource.clone(),
+            use_tls: self.settings.use_tls,
         }
     }
 
@@ -293,8 +288,8 @@ impl Actor for Connection {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        #[cfg(feature = "test-hooks")]
-        super::hooks::started(&format!("connection {}", self.id()));
+        fault_injection::register(&format_args!("connection {}", self.id()), ctx);
+        fault_injection::start(&format_args!("connection {}", self.id()));
         if !self.settings.tls_verify {
             tracing::warn!("{}: tls_verify is 0: any certificate is accepted", self.name());
         }
@@ -320,8 +315,7 @@ impl Handler<Stop> for Connection {
     type Result = ();
 
     fn handle(&mut self, _: Stop, ctx: &mut Context<Self>) {
-        #[cfg(feature = "test-hooks")]
-        if super::hooks::is_deaf(self, &format!("connection {}", self.id()), ctx) {
+        if fault_injection::ignores_stop(self, &format_args!("connection {}", self.id()), ctx) {
             return;
         }
         if matches!(self.state, State::Online(_)) {
@@ -345,10 +339,11 @@ impl Handler<Stop> for Connection {
     }
 }
 
-impl Handler<Update> for Connection {
+/// Settings that take effect in place: aliases, keepalive interval, retry options.
+impl Handler<Update<Settings>> for Connection {
     type Result = ();
 
-    fn handle(&mut self, Update(settings): Update, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Update(settings): Update<Settings>, ctx: &mut Context<Self>) {
         tracing::info!("{}: settings taken over in place", self.name());
         let retry_changed = settings.retry != self.settings.retry;
         self.settings = settings;
@@ -375,7 +370,7 @@ impl Handler<Reconnect> for Connection {
     }
 }
 
-super::crashes_when_told!(Connection);
+fault_injection::handles_crash!(Connection);
 
 #[cfg(test)]
 mod closing;

@@ -30,12 +30,21 @@ pub(super) struct Reconciler {
     pub(super) new_child: Arc<dyn Fn(Connection) -> ConnectionChild + Send + Sync>,
 }
 
+const STOP: &str = "the request to stop";
+
 /// A request that the supervisor did not carry out.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refused {
     pub(super) connection: ConnectionId,
     request: &'static str,
     reason: String,
+}
+
+impl Refused {
+    /// Whether it was a request to stop a connection.
+    pub(super) fn is_stop(&self) -> bool {
+        self.request == STOP
+    }
 }
 
 impl fmt::Display for Refused {
@@ -68,7 +77,7 @@ impl Reconciler {
         changes.restart.extend::<Vec<_>>(again);
         let mut answers: Vec<Pin<Box<dyn Future<Output = Option<Refused>>>>> = Vec::new();
         for id in &changes.stop {
-            answers.push(Box::pin(answer(*id, "the request to stop", supervisor.send(StopChild(*id)))));
+            answers.push(Box::pin(answer(*id, STOP, supervisor.send(StopChild(*id)))));
         }
         for connection in &changes.restart {
             let request = supervisor.send(RestartChild((self.new_child)(connection.clone())));

@@ -1,5 +1,6 @@
-//! From the settings that run and those that are to run to what has to be done: the reload table.
+//! The difference between what runs and the desired settings: the reload table.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::model::{Connection, ConnectionId, General, LogLevel, Server, ServerAlgorithm, Settings};
@@ -62,25 +63,19 @@ impl fmt::Display for Changes {
     }
 }
 
-/// What has to be done to come from `old` to `new`. At start-up `old` is `Settings::default()`; the `loglevel` that a
-/// process starts with is then the default one.
+/// What leads from the connections that run, and the general settings that apply, to the desired settings. At start-up
+/// nothing runs and `General::default()` applies.
 #[must_use]
-pub fn diff(old: &Settings, new: &Settings) -> Changes {
+pub fn diff(running: &BTreeMap<ConnectionId, Connection>, general: &General, desired: &Settings) -> Changes {
+    let log_level = desired.general.log_level;
     let mut changes = Changes {
-        general: router_part(&old.general) != router_part(&new.general),
-        log_level: (old.general.log_level != new.general.log_level).then_some(new.general.log_level),
+        general: router_part(general) != router_part(&desired.general),
+        log_level: (general.log_level != log_level).then_some(log_level),
         ..Changes::default()
     };
-    for id in old.connections.keys() {
-        if running(old, *id).is_some() && running(new, *id).is_none() {
-            changes.stop.push(*id);
-        }
-    }
-    for id in new.connections.keys() {
-        let Some(after) = running(new, *id) else {
-            continue;
-        };
-        match running(old, *id) {
+    changes.stop.extend(running.keys().filter(|id| desired.enabled_connection(**id).is_none()));
+    for after in desired.enabled() {
+        match running.get(&after.id) {
             None => changes.spawn.push(after.clone()),
             Some(before) if before == after => {}
             Some(before) if same_stream(before, after) => changes.update.push(after.clone()),
@@ -88,11 +83,6 @@ pub fn diff(old: &Settings, new: &Settings) -> Changes {
         }
     }
     changes
-}
-
-/// The connection, if these settings have it run.
-pub(super) fn running(settings: &Settings, id: ConnectionId) -> Option<&Connection> {
-    settings.connections.get(&id).filter(|connection| settings.general.enable && connection.enable)
 }
 
 /// What the router goes by: all but the level of the log.
@@ -143,4 +133,4 @@ fn effective_rows(connection: &Connection) -> impl Iterator<Item = (Option<&str>
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -15,7 +15,7 @@ use super::validate::{self, Outcome};
 /// What a file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Loaded {
-    /// The sections that are valid. A daemon runs what [`adopt`](super::adopt()) makes of them.
+    /// The sections that are valid. A daemon runs what [`merge`](super::merge()) makes of them.
     pub settings: Settings,
     /// What is wrong with the others, and what is worth a warning, in the order of their lines.
     pub problems: Vec<Problem>,

@@ -1,10 +1,10 @@
 //! From the text of `/etc/config/xmpp` to typed settings, and from two of them to what has to be done.
 
-mod adopt;
 mod check;
 pub mod diff;
 mod generation;
 mod load;
+mod merge;
 pub mod model;
 mod permissions;
 mod problem;
@@ -18,11 +18,11 @@ mod validate;
 mod values;
 pub mod watch;
 
-pub use adopt::adopt;
 pub use check::{Report, check};
 pub use diff::{Changes, diff};
 pub use generation::{Generation, OlderName};
 pub use load::{Loaded, load};
+pub use merge::merge;
 pub use permissions::InsecurePermissions;
 pub use problem::{Problem, Severity};
 pub use startup::{Arguments, Startup, StartupError};

@@ -69,6 +69,19 @@ pub struct Settings {
     pub connections: BTreeMap<ConnectionId, Connection>,
 }
 
+impl Settings {
+    /// The connections that are to run.
+    pub fn enabled(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.keys().filter_map(|id| self.enabled_connection(*id))
+    }
+
+    /// The connection of this number, if it is to run.
+    #[must_use]
+    pub fn enabled_connection(&self, id: ConnectionId) -> Option<&Connection> {
+        self.connections.get(&id).filter(|connection| self.general.enable && connection.enable)
+    }
+}
+
 /// Section `config xmpp 'xmpp'`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct General {

@@ -18,7 +18,7 @@ use super::{
     decision::{Action, SupervisionError, Verdict},
     messages::{Child, Children, Recipe, RestartChild, StartChild, StopChild, UpdateChild},
     panics::catch,
-    policy::{ChildState, ChildStatus, Policy},
+    policy::{ChildState, Policy},
     running::{Handle, Running, Stop, exit_reason},
     spec::{ChildId, ChildSettings, ExitReason, Incarnation, Intensity, Strategy},
 };
@@ -225,6 +225,8 @@ impl<Id: ChildId, S: ChildSettings> Actor for Supervisor<Id, S> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        // Unbounded: requests are carried out in the order in which they were sent, however many there are.
+        ctx.set_mailbox_capacity(0);
         for child in std::mem::take(&mut self.initial) {
             if let Err(error) = self.add(child, ctx) {
                 tracing::error!(supervisor = %self.name, %error, "child refused");

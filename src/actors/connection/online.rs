@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
 use super::{Connection, State};
-use crate::actors::router::{Ask, MayKnow, Outcome};
+use crate::actors::messages::{AuthorizeRequest, DiscoQuery, Outcome};
 use crate::config::model::KeepAlive;
 use crate::cwmp::authorize::{Refusal, Request};
 use crate::notice;
@@ -241,10 +241,9 @@ impl Connection {
         let serial = resource.serial;
         let account = resource.jid.to_bare();
         let request = Request { connection: id, account, from: reply_to.from.clone(), credentials };
-        let asked = self.context.router.send(Ask { request, alias: alias.clone() });
+        let asked = self.context.authorize.send(AuthorizeRequest { request, alias: alias.clone() });
         ctx.spawn(asked.into_actor(self).map(move |outcome, connection, _| {
             if outcome.is_err() {
-                // Without a router nobody can say yes.
                 let from = reply_to.from.as_deref().unwrap_or("its own server");
                 notice!("connection {id} ({alias}): connection request from {from} failed: nobody is there to decide");
                 connection.report(|report| report.stats.notify_failed += 1);
@@ -278,8 +277,8 @@ impl Connection {
         let connection = self.id();
         let Some(resource) = &self.resource else { return };
         let serial = resource.serial;
-        let question = MayKnow { connection, account: resource.jid.to_bare(), from: reply_to.from.clone() };
-        ctx.spawn(self.context.router.send(question).into_actor(self).map(move |knowledge, connection, _| {
+        let question = DiscoQuery { connection, account: resource.jid.to_bare(), from: reply_to.from.clone() };
+        ctx.spawn(self.context.disco.send(question).into_actor(self).map(move |knowledge, connection, _| {
             if connection.resource.as_ref().is_none_or(|resource| resource.serial != serial) {
                 return;
             }

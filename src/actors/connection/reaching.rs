@@ -7,6 +7,7 @@ use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::server_list::Listed;
 use super::{Connection, State, Then};
+use crate::actors::fault_injection;
 use crate::status::Status;
 use crate::xmpp::connect::{AttemptError, Cause, Session, attempt};
 use crate::xmpp::resolve::{ResolveError, resolve};
@@ -22,11 +23,10 @@ impl Connection {
     pub(super) fn begin_round(&mut self, ctx: &mut Context<Self>) {
         self.leave(ctx);
         self.enter(Status::Connecting);
-        let query = self.servers.query(&self.settings, &self.account.ascii_domain);
+        let query = self.servers.query(&self.settings, &self.ascii_domain());
         let resolver = Arc::clone(&self.context.resolver);
         let lookup = async move { resolve(query, &resolver).await };
-        #[cfg(feature = "test-hooks")]
-        let lookup = crate::actors::hooks::at_work(format!("connection {}", self.id()), lookup);
+        let lookup = fault_injection::at_work(&format_args!("connection {}", self.id()), lookup);
         let job = ctx.spawn(lookup.into_actor(self).map(|list, connection, ctx| connection.resolved(list, ctx)));
         self.state = State::Resolving(job);
     }
@@ -63,11 +63,10 @@ impl Connection {
             report.next = None;
         });
         tracing::debug!("{}: attempt {number} at {address}", self.name());
-        let (account, tls) = (self.account.clone(), self.tls.clone());
+        let (account, tls) = (self.account(), self.tls.clone());
         let resumption = self.resource.as_ref().and_then(|resource| resource.management.borrow().resumption());
         let work = async move { attempt(&address, &account, &tls, resumption).await };
-        #[cfg(feature = "test-hooks")]
-        let work = crate::actors::hooks::at_work(format!("connection {}", self.id()), work);
+        let work = fault_injection::at_work(&format_args!("connection {}", self.id()), work);
         let job = ctx.spawn(work.into_actor(self).map(|result, connection, ctx| connection.attempted(result, ctx)));
         self.state = State::Attempting(job);
     }

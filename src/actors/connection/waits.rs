@@ -1,11 +1,10 @@
 //! A connection that waits: what changes its wait, and what does not. No name is ever resolved here, and nothing waits but
 //! for the paused clock.
 
+use actix::Addr;
 use tracing::Level;
 
 use super::*;
-use crate::actors::notifier::Notifier;
-use crate::actors::router::Rules;
 use crate::config::model::{KeepAlive, Retry, Server, ServerAlgorithm};
 use crate::testing::{Log, paused, soon};
 
@@ -44,10 +43,10 @@ fn settings(retry: Retry) -> Settings {
 
 /// A connection that has no resolver.
 pub(super) fn connection(retry: Retry) -> Connection {
-    let status = StatusTable::default();
     let context = ConnectionContext {
-        router: Router::new(Rules::default(), Notifier.start(), std::sync::Arc::default(), status.clone()).start(),
-        status,
+        authorize: Slot::default(),
+        disco: Slot::default(),
+        status: StatusTable::default(),
         resolver: Arc::new(Resolver::new("/nonexistent/resolv.conf".into(), "/nonexistent/hosts".into())),
     };
     Connection::new(settings(retry), context)

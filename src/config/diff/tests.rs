@@ -47,10 +47,15 @@ fn settings(text: &str) -> Settings {
     loaded.settings
 }
 
+/// The changes from settings that run to others.
+pub(in crate::config) fn changes(before: &Settings, after: &Settings) -> Changes {
+    diff(&running(before), &before.general, after)
+}
+
 /// The changes from `BASE` to `BASE` with one edit, in short: who is stopped, restarted, updated, spawned.
 fn edited(from: &str, to: &str) -> (Changes, String) {
     assert!(BASE.contains(from), "{from}");
-    let changes = diff(&settings(BASE), &settings(&BASE.replacen(from, to, 1)));
+    let changes = changes(&settings(BASE), &settings(&BASE.replacen(from, to, 1)));
     let ids = |word: &str, ids: Vec<u32>| ids.iter().map(|id| format!("{word} {id}")).collect::<Vec<_>>();
     let of = |connections: &[Connection]| connections.iter().map(|connection| connection.id.0).collect();
     let mut words = ids("stop", changes.stop.iter().map(|id| id.0).collect());
@@ -165,12 +170,12 @@ fn the_order_of_sections_is_nothing() {
     let reversed = sections.join("\n\n");
     assert!(reversed.starts_with("config connection_server"));
     assert_eq!(settings(&numbered), settings(&reversed));
-    assert!(diff(&settings(BASE), &settings(&reversed)).is_empty());
+    assert!(changes(&settings(BASE), &settings(&reversed)).is_empty());
 }
 
 #[test]
 fn boot_is_a_diff_from_nothing() {
-    let changes = diff(&Settings::default(), &settings(BASE));
+    let changes = changes(&Settings::default(), &settings(BASE));
     assert_eq!(changes.spawn.len(), 2);
     assert!(changes.general && changes.log_level.is_none() && changes.stop.is_empty());
 }
@@ -230,7 +235,7 @@ fn running(settings: &Settings) -> BTreeMap<ConnectionId, Connection> {
 proptest! {
     #[test]
     fn changes_lead_from_one_to_the_other(a in any_settings(), b in any_settings()) {
-        let Changes { stop, restart, update, spawn, log_level, .. } = diff(&a, &b);
+        let Changes { stop, restart, update, spawn, log_level, .. } = changes(&a, &b);
         let mut now = running(&a);
         for id in stop {
             prop_assert!(now.remove(&id).is_some(), "stopped what did not run");
@@ -249,7 +254,7 @@ proptest! {
 
     #[test]
     fn no_change_is_no_change(a in any_settings()) {
-        prop_assert!(diff(&a, &a).is_empty());
+        prop_assert!(changes(&a, &a).is_empty());
     }
 }
 

@@ -1,21 +1,21 @@
-//! From what ran and what a new file says to what is to run: a section that is refused changes nothing.
+//! Merges a loaded file into the current settings; a rejected section keeps its previous value.
 
 use std::collections::BTreeSet;
 
-use super::diff::running;
 use super::load::{Loaded, RefusedRows};
 use super::model::{Connection, Server, Settings};
 
-/// The settings to run.
+/// The new desired settings.
 ///
-/// - The section `xmpp` is refused: the previous one stays.
-/// - A connection's section is refused: if it runs it stays as it was, with its servers; if not it is not started.
-///   If it cannot be told which connection a refused section is, all that the file does not mention stay.
-/// - A server's section is refused: the row stays as it was, by the same rules.
+/// - If the section `xmpp` is rejected, the previous one stays.
+/// - If the section of a connection is rejected, an enabled connection stays as it was, with its servers; a disabled one is
+///   not started. If it is unknown which connection a rejected section belongs to, all connections that the file does not
+///   mention stay.
+/// - If the section of a server is rejected, the row stays as it was, by the same rules.
 ///
 /// At start-up `previous` is `Settings::default()`.
 #[must_use]
-pub fn adopt(previous: &Settings, loaded: &Loaded) -> Settings {
+pub fn merge(previous: &Settings, loaded: &Loaded) -> Settings {
     let refused = &loaded.refused;
     let mut settings = loaded.settings.clone();
     if refused.general {
@@ -24,7 +24,7 @@ pub fn adopt(previous: &Settings, loaded: &Loaded) -> Settings {
     for (id, before) in &previous.connections {
         let unmentioned = refused.any_connection && !refused.named.contains(id);
         if unmentioned || refused.connections.contains(id) {
-            if running(previous, *id).is_some() {
+            if previous.enabled_connection(*id).is_some() {
                 settings.connections.insert(*id, before.clone());
             }
         } else if let Some(connection) = settings.connections.get_mut(id) {
@@ -56,7 +56,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{diff, load};
+    use crate::config::diff::tests::changes;
+    use crate::config::load;
 
     const BEFORE: &str = "\
 config xmpp 'xmpp'
@@ -93,11 +94,11 @@ config connection_server 'two'
         }
         let loaded = loaded(&text);
         assert!(loaded.has_errors());
-        adopt(&before(), &loaded)
+        merge(&before(), &loaded)
     }
 
     fn before() -> Settings {
-        adopt(&Settings::default(), &loaded(BEFORE))
+        merge(&Settings::default(), &loaded(BEFORE))
     }
 
     #[test]
@@ -124,7 +125,7 @@ config connection_server 'two'
     #[test]
     fn the_other_sections_take_effect() {
         let settings = after(&[("option username a", "option username a@b"), ("b.test", "c.test")]);
-        let changes = diff(&before(), &settings);
+        let changes = changes(&before(), &settings);
         let restarted: Vec<_> = changes.restart.iter().map(|connection| connection.id.0).collect();
         assert_eq!((restarted, changes.stop.len(), changes.spawn.len()), (vec![2], 0, 0));
 
@@ -137,18 +138,18 @@ config connection_server 'two'
     #[test]
     fn a_connection_that_did_not_run_is_not_started() {
         let text = BEFORE.replacen("option domain b.test", "option domain 'b test'", 1);
-        let settings = adopt(&Settings::default(), &loaded(&text));
+        let settings = merge(&Settings::default(), &loaded(&text));
         assert_eq!(settings.connections.keys().map(|id| id.0).collect::<Vec<_>>(), [1]);
         let text = BEFORE.replacen("option enable 1", "option enable x", 1);
-        assert!(!adopt(&Settings::default(), &loaded(&text)).general.enable);
+        assert!(!merge(&Settings::default(), &loaded(&text)).general.enable);
     }
 
     #[test]
     fn a_refused_connection_is_not_started_by_switching_all_on() {
         let off = BEFORE.replacen("option enable 1", "option enable 0", 1);
-        let before = adopt(&Settings::default(), &loaded(&off));
+        let before = merge(&Settings::default(), &loaded(&off));
         let text = BEFORE.replacen("option username a", "option username a@b", 1);
-        let changes = diff(&before, &adopt(&before, &loaded(&text)));
+        let changes = changes(&before, &merge(&before, &loaded(&text)));
         let spawned: Vec<_> = changes.spawn.iter().map(|connection| connection.id.0).collect();
         assert_eq!(spawned, [2]);
     }
@@ -157,7 +158,7 @@ config connection_server 'two'
     fn a_connection_that_is_removed_goes_although_another_section_is_refused() {
         let (kept, _) = BEFORE.split_once("config connection 'b'").unwrap();
         let text = kept.replacen("option username a", "option username a@b", 1);
-        let settings = adopt(&before(), &loaded(&text));
+        let settings = merge(&before(), &loaded(&text));
         assert_eq!(settings.connections.keys().map(|id| id.0).collect::<Vec<_>>(), [1]);
     }
 
@@ -165,7 +166,7 @@ config connection_server 'two'
     fn rows_that_are_removed_go_unless_a_row_may_be_one_of_them() {
         let (without_two, _) = BEFORE.split_once("config connection_server 'two'").unwrap();
         let rows =
-            |text: &str| adopt(&before(), &loaded(text)).connections.values().map(|c| c.servers.len()).sum::<usize>();
+            |text: &str| merge(&before(), &loaded(text)).connections.values().map(|c| c.servers.len()).sum::<usize>();
         assert_eq!(rows(without_two), 1);
         assert_eq!(rows(&format!("{without_two}config connection_server\noption con_id x\n")), 2);
     }
