@@ -1,8 +1,10 @@
-//! Actors that panic or do not stop: the process lives, the right ones are restarted, requests are answered again.
+//! Actors that panic or do not stop: the process goes on, the actor that crashed is restarted and no other, and requests
+//! are answered.
 
 mod at_once;
-mod deaf;
+mod bad_files;
 mod given_up;
+mod ignores_stop;
 mod places;
 mod restarts;
 
@@ -34,7 +36,7 @@ fn started_by_root(daemon: &Daemon, mark: usize) -> Vec<String> {
 fn is_logged_once(daemon: &Daemon, mark: usize, who: &str) {
     let lines = daemon.log().since(mark, &["xmppd: ERROR"]);
     assert_eq!(lines.len(), 1, "{lines:?}");
-    let place = format!("reason={WORDS}, at src/actors/hooks.rs:");
+    let place = format!("reason={WORDS}, at src/actors/fault_injection/enabled.rs:");
     for part in [&format!("child={} ", child(who)), &place, "follows=restarted"] {
         assert!(lines[0].contains(part), "{part} in {lines:?}");
     }

@@ -82,7 +82,10 @@ fn force_exit_after(limit: Duration, code: u8) {
 }
 
 /// Runs the actors until they are stopped by a signal, or end because they crashed too often.
-async fn run_until_exit(startup: Startup, level: Option<LevelHandle>) -> Result<ExitReason, Box<dyn std::error::Error>> {
+async fn run_until_exit(
+    startup: Startup,
+    level: Option<LevelHandle>,
+) -> Result<ExitReason, Box<dyn std::error::Error>> {
     let mut signals = Signals::new()?;
     tracing::info!("xmppd {} starts with {}", env!("CARGO_PKG_VERSION"), startup.config.display());
     let tree = Tree::new(startup, level);

@@ -29,7 +29,10 @@ pub fn run(input: &[u8]) {
         assert!(running == should_run(&next), "what runs is not what is to run");
         assert!(diff(&should_run(&next), &next.general, &next).is_empty());
         let again = merge(&next, &loaded);
-        assert!(diff(&should_run(&next), &next.general, &again).is_empty(), "the same file, read again, changes something");
+        assert!(
+            diff(&should_run(&next), &next.general, &again).is_empty(),
+            "the same file, read again, changes something"
+        );
         settings = next;
     }
 }

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, MailboxError, Recipient, StreamHandler, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, MailboxError, Recipient, StreamHandler, WrapFuture,
+};
 use futures_util::stream::unfold;
 
 use super::desired::DesiredState;
@@ -175,7 +177,9 @@ impl Config {
                 }
                 ctx.spawn(refused.into_actor(self).map(|refused, config, _| config.answered(&refused)));
             }
-            Err(_) => tracing::info!("the supervisor of the connections is down: it is restarted with the new settings"),
+            Err(_) => {
+                tracing::info!("the supervisor of the connections is down: it is restarted with the new settings")
+            }
         }
         self.show_inactive();
     }

@@ -99,9 +99,7 @@ impl Reconciler {
 type Running = BTreeMap<ConnectionId, Connection>;
 
 /// The connections that the supervisor has, with the settings that they run by, and those of them that stay down.
-async fn running(
-    supervisor: &Addr<ConnectionSupervisor>,
-) -> Result<(Running, BTreeSet<ConnectionId>), MailboxError> {
+async fn running(supervisor: &Addr<ConnectionSupervisor>) -> Result<(Running, BTreeSet<ConnectionId>), MailboxError> {
     let (mut running, mut down) = (BTreeMap::new(), BTreeSet::new());
     for (child, settings) in supervisor.send(Children::default()).await? {
         match child.state {
@@ -126,3 +124,6 @@ async fn answer(
     };
     Some(Refused { connection, request, reason })
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,5 +18,7 @@ pub use messages::{Child, Children, RestartChild, StartChild, StopChild, UpdateC
 pub use panics::{blocking, log_panics};
 pub use policy::{ChildState, ChildStatus};
 pub use running::{Running, Stop, Update};
-pub use spec::{ChildId, ChildSettings, ChildSpec, ExitReason, Incarnation, Intensity, RestartType, Shutdown, Strategy};
+pub use spec::{
+    ChildId, ChildSettings, ChildSpec, ExitReason, Incarnation, Intensity, RestartType, Shutdown, Strategy,
+};
 pub use supervisor::Supervisor;

@@ -120,7 +120,6 @@ impl Running {
         let Self { task, handle: _alive } = self;
         exit_reason(task.await)
     }
-
 }
 
 impl<S> Running<S> {

@@ -10,7 +10,8 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt as _, Addr, AsyncContext, Context, Handler, MessageResult, ResponseFuture, WrapFuture,
+    Actor, ActorContext, ActorFutureExt as _, Addr, AsyncContext, Context, Handler, MessageResult, ResponseFuture,
+    WrapFuture,
 };
 use tokio::{sync::oneshot, time::Instant};
 

@@ -227,5 +227,5 @@ pub(super) fn panicked(message: &str) -> ExitReason {
 }
 
 pub(super) async fn children(supervisor: &Addr<Supervisor<Id>>) -> Vec<ChildStatus<Id>> {
-    soon(supervisor.send(Children::default())).await.unwrap()
+    soon(supervisor.send(Children::default())).await.unwrap().into_iter().map(|(child, ())| child).collect()
 }
