@@ -119,8 +119,9 @@ impl Config {
     }
 
     fn set_credentials(&mut self, credentials: Option<Credentials>) {
-        let before = std::mem::replace(&mut self.desired.lock().credentials, credentials.clone());
-        if credentials.is_some() && before != credentials {
+        let is_new = credentials.is_some() && self.desired.lock().credentials != credentials;
+        self.desired.lock().credentials = credentials;
+        if is_new {
             tracing::info!("{}: connection request credentials taken over", self.path(Cwmp).display());
         }
         self.router.do_send(SetRules(self.desired.rules()));
@@ -178,7 +179,7 @@ impl Config {
                 ctx.spawn(refused.into_actor(self).map(|refused, config, _| config.answered(&refused)));
             }
             Err(_) => {
-                tracing::info!("the supervisor of the connections is down: it is restarted with the new settings")
+                tracing::info!("the supervisor of the connections is down: it is restarted with the new settings");
             }
         }
         self.show_inactive();

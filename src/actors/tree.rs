@@ -11,7 +11,7 @@
 //! `- control        the control socket                      -> connection 1, ...
 //! ```
 //!
-//! Both supervisors are one_for_one: a crash touches the actor that crashed and no other. That is possible because no
+//! Both supervisors are `one_for_one`: a crash touches the actor that crashed and no other. That is possible because no
 //! actor holds the address of another one (it looks it up in a [`Slot`] when it sends), and because the state that must
 //! outlive an actor is not in it: the desired settings, the history of requests and the status table are created here and
 //! lent to each incarnation.
