@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Arguments, Startup, check};
+use crate::config::{Arguments, Startup, check_with_trust};
 use crate::file::read;
 
 /// Exit status: stopped as asked.
@@ -125,7 +125,7 @@ fn startup(files: &Files) -> Result<Startup, String> {
 
 fn check_file(file: &Path) -> Result<ExitCode, String> {
     let contents = read(file).map_err(|error| error.to_string())?;
-    let report = check(file, &contents);
+    let report = check_with_trust(file, &contents);
     print(&report.to_string())?;
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

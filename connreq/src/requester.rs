@@ -13,7 +13,7 @@ use xmpp::parsers::stanza::Stanza;
 use xmpp::tokio_xmpp::xmlstream::Timeouts;
 use xmpp::{Agent, ClientBuilder, Event};
 
-use xmppd::xmpp::tls::{TlsSetupError, certificate_error};
+use xmppd::xmpp::tls::{HandshakeError, TlsSetupError, handshake_error};
 
 use super::connector::{Connector, Ended, OneLogin};
 use super::payload::{Credentials, connection_request};
@@ -63,8 +63,9 @@ pub enum LoginError {
 /// The library has no words for some of them, and too few for others.
 fn unreachable(error: &tokio_xmpp::Error) -> String {
     match error {
-        tokio_xmpp::Error::Io(error) => match certificate_error(error) {
-            Some(words) => format!("the server's certificate is not accepted: {words}"),
+        tokio_xmpp::Error::Io(error) => match handshake_error(error) {
+            Some(HandshakeError::Certificate(words)) => format!("the server's certificate is not accepted: {words}"),
+            Some(HandshakeError::Protocol(words)) => format!("cannot reach the server: TLS: {words}"),
             None => format!("cannot reach the server: {error}"),
         },
         tokio_xmpp::Error::DnsNet(error) => format!("cannot find the server: {error}"),

@@ -30,7 +30,7 @@ impl Trust {
             Self::File(path) => TlsSettings { ca: Some(path.clone()), verify: true },
             Self::Anything => TlsSettings { ca: None, verify: false },
         };
-        Ok(Tls::new(&settings)?.starttls())
+        Ok(Tls::read(&settings)?.starttls())
     }
 }
 
@@ -44,7 +44,7 @@ mod tests {
         let path = directory.path().join("ca.pem");
         std::fs::write(&path, "nothing here\n").unwrap();
         let error = Trust::File(path).client_config().unwrap_err();
-        assert!(error.to_string().contains("ca.pem holds no usable CA certificate"), "{error}");
+        assert!(error.to_string().contains("ca.pem: it holds no certificate"), "{error}");
     }
 
     #[test]

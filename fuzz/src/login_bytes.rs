@@ -27,7 +27,7 @@ use xmppd::xmpp::login::log_in;
 use xmppd::xmpp::ns;
 use xmppd::xmpp::servers::Security;
 use xmppd::xmpp::stream_management::Resumption;
-use xmppd::xmpp::tls::{LazyTls, TlsSettings};
+use xmppd::xmpp::tls::{LazyTls, TlsSettings, TrustStores};
 use xmppd::xmpp::transport::Transport;
 
 use super::tree::{self, Element, Rest};
@@ -40,7 +40,7 @@ const SEPARATOR: &[u8] = b"\n%%%\n";
 const LONGEST: Duration = Duration::from_secs(120);
 
 thread_local! {
-    static TLS: LazyTls = LazyTls::new(TlsSettings { ca: None, verify: false });
+    static TLS: LazyTls = LazyTls::new(TlsSettings { ca: None, verify: false }, TrustStores::default());
     static ACCEPTOR: TlsAcceptor = acceptor();
 }
 

@@ -38,7 +38,7 @@ use crate::xmpp::resolve::Resolver;
 use crate::xmpp::retry::{Next, Policy};
 use crate::xmpp::session::{End, Event, StreamCommand};
 use crate::xmpp::stream_error::{Consequence, consequence};
-use crate::xmpp::tls::{LazyTls, TlsSettings};
+use crate::xmpp::tls::{LazyTls, TlsSettings, TrustStores};
 
 /// What all connections share. Cheap to clone.
 #[derive(Clone)]
@@ -51,6 +51,8 @@ pub struct ConnectionContext {
     pub status: StatusTable,
     /// Looks servers up.
     pub resolver: Arc<Resolver>,
+    /// What is trusted, shared by all connections.
+    pub trust: TrustStores,
 }
 
 /// The actor of one connection.
@@ -102,7 +104,8 @@ impl Connection {
         // Now, and not when it is started: what is decided about it in between is not to be undone.
         context.status.begin(settings.id, &settings.alias);
         let policy = Policy::new(settings.retry);
-        let tls = LazyTls::new(TlsSettings { ca: settings.tls_ca.clone(), verify: settings.tls_verify });
+        let tls_settings = TlsSettings { ca: settings.tls_ca.clone(), verify: settings.tls_verify };
+        let tls = LazyTls::new(tls_settings, context.trust.clone());
         Self {
             settings,
             context,

@@ -42,6 +42,7 @@ use crate::supervision::{
     Update,
 };
 use crate::xmpp::resolve::Resolver;
+use crate::xmpp::tls::TrustStores;
 
 /// Exits of the actors at the root within [`PERIOD`] before the process ends, for procd to start it anew.
 const ROOT_EXITS: u32 = 10;
@@ -81,6 +82,7 @@ impl Tree {
             disco: Slot::default(),
             status: status.clone(),
             resolver: Arc::new(Resolver::new(startup.resolv_conf.clone(), startup.hosts.clone())),
+            trust: TrustStores::default(),
         };
         Self {
             startup: Arc::new(startup),

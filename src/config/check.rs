@@ -5,11 +5,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::generation::{OlderName, describe};
-use super::load::load;
+use super::load::{Loaded, load};
+use super::model::Connection;
 use super::permissions::InsecurePermissions;
-use super::problem::{Problem, Severity};
-use super::uci::SyntaxError;
+use super::problem::{Problem, Severity, presentable};
+use super::schema;
+use super::uci::{self, SyntaxError};
 use crate::file::Contents;
+use crate::xmpp::tls::{Finding, examine};
 
 /// What is wrong with a file. Its text is one line for each problem, and `FILE: no problems` where there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +51,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Checks what `file` holds; the name is for the report only.
+/// Checks what `file` holds; the name is for the report only. The files that it names are left alone.
 #[must_use]
 pub fn check(file: &Path, contents: &Contents) -> Report {
     let loaded = load(file, &contents.text).map(|loaded| (loaded.older_names, loaded.problems));
@@ -57,6 +60,55 @@ pub fn check(file: &Path, contents: &Contents) -> Report {
         Err(error) => (BTreeSet::new(), Err(error)),
     };
     Report { file: file.to_owned(), permissions: InsecurePermissions::of(contents.mode), older_names, problems }
+}
+
+/// As [`check`], with the files of `tls_ca` that it names, as they are on this system.
+#[must_use]
+pub fn check_with_trust(file: &Path, contents: &Contents) -> Report {
+    let mut report = check(file, contents);
+    if let (Ok(problems), Ok(loaded)) = (&mut report.problems, load(file, &contents.text)) {
+        problems.extend(trust_problems(file, &contents.text, &loaded));
+        problems.sort_by_key(|problem| problem.line);
+    }
+    report
+}
+
+/// What is wrong with the files of `tls_ca`. An error where a connection cannot come up with what is there.
+fn trust_problems(file: &Path, text: &[u8], loaded: &Loaded) -> Vec<Problem> {
+    let Ok(package) = uci::parse(file, text) else { return Vec::new() };
+    let labels = uci::labels(&package);
+    let mut problems = Vec::new();
+    for (section, label) in package.sections.iter().zip(labels) {
+        let Some((option, path)) = section
+            .option("tls_ca")
+            .and_then(|option| Some((option, Path::new(std::str::from_utf8(option.text()?).ok()?))))
+        else {
+            continue;
+        };
+        let trusts_it = |connection: &&Connection| connection.tls_verify && connection.tls_ca.as_deref() == Some(path);
+        let mut users = loaded.settings.connections.values().filter(trusts_it).peekable();
+        if users.peek().is_none() || !schema::CONNECTION.kinds.contains(&section.kind.as_str()) {
+            continue;
+        }
+        let needed = users.any(|connection| connection.enable && connection.use_tls);
+        for finding in examine(path) {
+            let (severity, message) = match finding {
+                Finding::Unusable(why) if needed => (Severity::Error, why),
+                Finding::Unusable(why) | Finding::Skipped(why) => (Severity::Warning, why),
+            };
+            problems.push(Problem {
+                severity,
+                file: file.to_owned(),
+                line: option.line(),
+                section: presentable(&label),
+                kind: section.kind.clone(),
+                option: Some("tls_ca".to_owned()),
+                value: Some(presentable(&path.to_string_lossy())),
+                message,
+            });
+        }
+    }
+    problems
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod load;
 mod merge;
 pub mod model;
 mod permissions;
-mod problem;
+pub(crate) mod problem;
 mod provider;
 mod references;
 mod schema;
@@ -18,7 +18,7 @@ mod validate;
 mod values;
 pub mod watch;
 
-pub use check::{Report, check};
+pub use check::{Report, check, check_with_trust};
 pub use diff::{Changes, diff};
 pub use generation::{Generation, OlderName};
 pub use load::{Loaded, load};

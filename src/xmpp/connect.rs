@@ -114,6 +114,9 @@ pub enum Cause {
     /// The server's certificate is not valid for the domain.
     #[error("the server's certificate is not accepted: {0}")]
     Certificate(String),
+    /// The two sides do not agree on TLS, or the server does not speak it.
+    #[error("{0}")]
+    Handshake(String),
     /// TLS cannot be set up.
     #[error(transparent)]
     TlsSetup(#[from] TlsSetupError),

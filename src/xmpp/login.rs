@@ -14,7 +14,7 @@ use super::outgoing::StartTls;
 use super::sasl;
 use super::servers::Security;
 use super::stream_management::Resumption;
-use super::tls::{LazyTls, certificate_error, server_name};
+use super::tls::{HandshakeError, LazyTls, handshake_error, server_name};
 use super::transport::{Buffered, Transport};
 use super::xml_stream::{Received, StreamFault, XmlStream};
 
@@ -31,7 +31,7 @@ pub async fn log_in(
 ) -> Result<Session, AttemptError> {
     let transport = match security {
         Security::DirectTls => {
-            limited(Step::Tls, async { handshake(transport, tls.get()?.direct(), account).await }).await?
+            limited(Step::Tls, async { handshake(transport, tls.get().await?.direct(), account).await }).await?
         }
         Security::StartTls => transport,
     };
@@ -39,7 +39,8 @@ pub async fn log_in(
     let encrypted = stream.io().get_ref().is_tls();
     let starttls = features.starttls.as_ref().filter(|feature| !encrypted && (account.use_tls || feature.required));
     let features = if starttls.is_some() {
-        let transport = limited(Step::Tls, async { negotiate(stream, tls.get()?.starttls(), account).await }).await?;
+        let transport =
+            limited(Step::Tls, async { negotiate(stream, tls.get().await?.starttls(), account).await }).await?;
         let (secured, features) = limited(Step::Stream, open(transport, account)).await?;
         stream = secured;
         features
@@ -118,8 +119,9 @@ async fn handshake(transport: Transport, config: Arc<ClientConfig>, account: &Ac
     let name = server_name(&account.ascii_domain)?;
     match TlsConnector::from(config).connect(name, tcp).await {
         Ok(stream) => Ok(Transport::Tls(Box::new(stream))),
-        Err(error) => Err(match certificate_error(&error) {
-            Some(words) => Cause::Certificate(words),
+        Err(error) => Err(match handshake_error(&error) {
+            Some(HandshakeError::Certificate(words)) => Cause::Certificate(words),
+            Some(HandshakeError::Protocol(words)) => Cause::Handshake(words),
             // The same words as anywhere else, not the TLS library's.
             None if error.kind() == io::ErrorKind::UnexpectedEof => StreamFault::Closed.into(),
             None => Cause::Io(error),

@@ -92,7 +92,7 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Vec<String>> {
 /// The daemon's settings know the file by another name.
 fn in_ca(error: &TlsSetupError) -> String {
     match error {
-        TlsSetupError::Unreadable { path, error } => format!("--ca: {}: {error}", path.display()),
+        TlsSetupError::TrustFile { path, why } => format!("--ca: {}: {why}", path.display()),
         other => format!("--ca: {other}"),
     }
 }

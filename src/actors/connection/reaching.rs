@@ -138,7 +138,7 @@ fn status_of(error: &AttemptError) -> Status {
     match &error.cause {
         Cause::Sasl(SaslError::Refused(_) | SaslError::Impostor(_)) => Status::ErrorAuthenticationFailure,
         Cause::Certificate(_) | Cause::TlsSetup(_) | Cause::NoTls | Cause::TlsRefused => Status::ErrorMisconfigured,
-        Cause::Sasl(_) | Cause::StreamError(_) | Cause::BindRefused(_) => Status::Error,
+        Cause::Sasl(_) | Cause::StreamError(_) | Cause::BindRefused(_) | Cause::Handshake(_) => Status::Error,
         Cause::Timeout | Cause::Io(_) | Cause::Stream(_) | Cause::Injected | Cause::Unexpected(_) => {
             Status::ServerNotPresent
         }

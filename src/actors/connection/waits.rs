@@ -48,6 +48,7 @@ pub(super) fn connection(retry: Retry) -> Connection {
         disco: Slot::default(),
         status: StatusTable::default(),
         resolver: Arc::new(Resolver::new("/nonexistent/resolv.conf".into(), "/nonexistent/hosts".into())),
+        trust: TrustStores::default(),
     };
     Connection::new(settings(retry), context)
 }

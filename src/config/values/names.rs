@@ -77,7 +77,7 @@ impl FromText for PathBuf {
     }
 
     fn expected() -> String {
-        format!("the path of a PEM file, up to {PATH_MAX} bytes")
+        format!("the path of a file or directory of certificates, up to {PATH_MAX} bytes")
     }
 }
 
