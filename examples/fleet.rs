@@ -9,7 +9,7 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use xmppd::config::model::Retry;
-use xmppd::xmpp::retry::Policy;
+use xmppd::xmpp::retry::RetryPolicy;
 
 /// Devices.
 const FLEET: u64 = 1000;
@@ -25,21 +25,21 @@ struct Timeline {
     logins: Vec<u64>,
 }
 
-/// TR-181's default schedule, with so many attempts per address.
+/// TR-181's default schedule, with this `attempt`.
 fn schedule(attempts: u32) -> Retry {
     Retry { attempts, initial: Duration::from_secs(60), multiplier: 2000, max: Duration::from_secs(30720) }
 }
 
-/// Simulates the fleet; each device has one server with one address.
+/// Simulates the fleet; each device has one server.
 fn simulate(settings: Retry) -> Timeline {
     let mut timeline = Timeline::default();
     for device in 0..FLEET {
         let rng = &mut StdRng::seed_from_u64(device);
-        let mut policy = Policy::new(settings);
-        let mut now = policy.lost(Duration::from_secs(3600), Duration::ZERO, rng).wait();
+        let mut policy = RetryPolicy::new(settings);
+        let mut now = policy.stream_lost(Duration::ZERO, rng).wait();
         while now < Duration::from_secs(AWAY) {
             count(&mut timeline.attempts, now);
-            now += policy.failed(true, Duration::ZERO, rng).wait();
+            now += policy.attempt_failed(true, Duration::ZERO, rng).wait();
         }
         count(&mut timeline.logins, now);
     }

@@ -43,7 +43,11 @@ mod operator_tool;
 #[cfg(servers)]
 mod outage;
 #[cfg(servers)]
+mod passes;
+#[cfg(servers)]
 mod payloads;
+#[cfg(servers)]
+mod racing;
 #[cfg(servers)]
 mod reload;
 #[cfg(servers)]

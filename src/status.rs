@@ -129,7 +129,7 @@ pub struct Report {
     pub tls: bool,
     /// The address in use.
     pub address: Option<String>,
-    /// The number of the attempt at that address, from 1.
+    /// The number of the pass, from 1: each server is attempted once in a pass.
     pub attempt: u32,
     /// When the next attempt is due.
     pub next: Option<Instant>,

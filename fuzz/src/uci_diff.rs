@@ -80,14 +80,14 @@ fn apply(running: &mut Running, changes: Changes) {
 /// All that a stream stands on.
 fn stream(connection: &Connection) -> impl PartialEq + use<> {
     let mut rows: Vec<Server> = connection.servers.iter().filter(|row| row.enable).cloned().collect();
-    if connection.algorithm == ServerAlgorithm::DnsSrv {
+    if connection.algorithm != ServerAlgorithm::ServerTable {
         rows.clear();
     }
     rows.sort_by_key(|row| (row.priority, row.instance));
     let rows: Vec<_> = rows.into_iter().map(|row| (row.address, row.port, row.priority, row.weight)).collect();
     let Connection { username, password, domain, resource, use_tls, tls_ca, tls_verify, algorithm, .. } =
         connection.clone();
-    (username, password, domain, resource, use_tls, tls_ca, tls_verify, algorithm == ServerAlgorithm::DnsSrv, rows)
+    (username, password, domain, resource, use_tls, tls_ca, tls_verify, algorithm as u8, rows)
 }
 
 /// What else changes than connections.

@@ -24,6 +24,8 @@ pub enum Record {
     NoService(String, String),
     /// A and AAAA
     Host(String, Vec<IpAddr>),
+    /// Queries for this name and the names below it are answered with REFUSED.
+    Refused(String),
 }
 
 impl Record {
@@ -56,6 +58,8 @@ impl fmt::Display for Record {
                 write!(f, "srv-host={service}.{domain},{target},{port},{priority},{weight}")
             }
             Self::NoService(service, domain) => write!(f, "srv-host={service}.{domain}"),
+            // They go to name servers, of which there are none.
+            Self::Refused(name) => write!(f, "server=/{name}/#"),
             Self::Host(name, addresses) => {
                 // One line takes one address of each family.
                 for (n, address) in addresses.iter().enumerate() {

@@ -16,6 +16,7 @@ pub mod gate;
 pub mod genieacs;
 pub mod log;
 pub mod name_server;
+pub mod namespace;
 pub mod ports;
 pub mod proc;
 pub mod process;

@@ -1,6 +1,7 @@
 //! What the kernel says of processes.
 
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -90,4 +91,24 @@ fn a_child_is_seen_until_it_is_collected() {
     assert!(children(own).iter().any(|child| child.pid == pid && child.state == 'Z'));
     child.wait().unwrap();
     assert!(!children(own).iter().any(|child| child.pid == pid));
+}
+
+/// How many sockets of this network namespace are connected, or being connected, to this address.
+pub fn tcp_clients_of(address: SocketAddr) -> usize {
+    // The words of an address are in the machine's order, as the kernel has them in memory.
+    let words = |octets: &[u8]| {
+        octets
+            .chunks(4)
+            .map(|word| u32::from_ne_bytes(word.try_into().unwrap()))
+            .fold(String::new(), |text, word| format!("{text}{word:08X}"))
+    };
+    let (table, ip) = match address.ip() {
+        IpAddr::V4(ip) => ("/proc/self/net/tcp", words(&ip.octets())),
+        IpAddr::V6(ip) => ("/proc/self/net/tcp6", words(&ip.octets())),
+    };
+    let remote = format!("{ip}:{:04X}", address.port());
+    let table = fs::read_to_string(table).unwrap();
+    // 01 is ESTABLISHED, 02 is SYN_SENT.
+    let is_client = |fields: &[&str]| fields.get(2) == Some(&&*remote) && matches!(fields[3], "01" | "02");
+    table.lines().filter(|line| is_client(&line.split_whitespace().collect::<Vec<_>>())).count()
 }

@@ -1,19 +1,19 @@
-//! One connection: finds a server, logs in, stays on, comes back. It owns its server list, its retry policy and its
+//! One connection: finds a server, logs in, stays online, and comes back. It owns its server list, its retry policy and its
 //! keepalive timer; it ends only when it is told to.
 //!
 //! | state | what happens there | left for |
 //! | --- | --- | --- |
-//! | Resolving | the server list is looked up | Attempting; Waiting when that fails |
-//! | Attempting | one address is tried, from TCP to bind | Online; Waiting, or the next address |
-//! | Waiting | a wait of the retry policy | Attempting (same or next address), Resolving (new round) |
+//! | Resolving | the servers are looked up | Attempting; Waiting when that fails |
+//! | Attempting | one server is attempted, from TCP to bind | Online; Attempting (the next server); Waiting after the last one; Resolving on `see-other-host` |
+//! | Waiting | a wait of the retry policy | Resolving (a new pass); Attempting where the failure asked for a wait |
 //! | Online | stanzas are exchanged | Waiting when the stream is lost; Resolving on `see-other-host` and `reset` |
 //! | Closing | `</stream:stream>` is exchanged | the actor's end |
 //!
 //! Stop leads from Online to Closing, and from every other state to the actor's end. What each wait and limit is for,
 //! and when the status changes, is in `docs/connection.md`.
 
+mod connecting;
 mod online;
-mod reaching;
 mod server_list;
 
 use std::fmt;
@@ -24,6 +24,7 @@ use std::time::Duration;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, SpawnHandle, StreamHandler};
 use tokio::time::Instant;
 
+use self::connecting::{Failure, Outlook};
 use self::online::{BoundResource, Online};
 use self::server_list::ServerList;
 use super::fault_injection;
@@ -35,7 +36,8 @@ use crate::status::{Report, Status, StatusTable};
 use crate::supervision::{Stop, Update};
 use crate::xmpp::connect::{Account, Session, SessionStart};
 use crate::xmpp::resolve::Resolver;
-use crate::xmpp::retry::{Next, Policy};
+use crate::xmpp::retry::RetryPolicy;
+use crate::xmpp::servers::ServerAddress;
 use crate::xmpp::session::{End, Event, StreamCommand};
 use crate::xmpp::stream_error::{Consequence, consequence};
 use crate::xmpp::tls::{LazyTls, TlsSettings, TrustStores};
@@ -59,7 +61,7 @@ pub struct ConnectionContext {
 pub struct Connection {
     settings: Settings,
     context: ConnectionContext,
-    policy: Policy,
+    policy: RetryPolicy,
     servers: ServerList,
     tls: LazyTls,
     state: State,
@@ -67,6 +69,8 @@ pub struct Connection {
     resource: Option<BoundResource>,
     /// How many resources were bound.
     bound: u64,
+    /// What the present pass shows when its last server fails as well.
+    failure: Option<Failure>,
     /// `see-other-host` in a row.
     redirects: u8,
     /// A `reset` was followed at once; the next one is not, until a stream has come up in between.
@@ -85,7 +89,7 @@ enum State {
 #[derive(Debug, Clone, Copy)]
 enum Then {
     Attempt,
-    NewRound,
+    NewPass,
 }
 
 /// The connection's name in the log.
@@ -103,7 +107,7 @@ impl Connection {
     pub fn new(settings: Settings, context: ConnectionContext) -> Self {
         // Now, and not when it is started: what is decided about it in between is not to be undone.
         context.status.begin(settings.id, &settings.alias);
-        let policy = Policy::new(settings.retry);
+        let policy = RetryPolicy::new(settings.retry);
         let tls_settings = TlsSettings { ca: settings.tls_ca.clone(), verify: settings.tls_verify };
         let tls = LazyTls::new(tls_settings, context.trust.clone());
         Self {
@@ -115,6 +119,7 @@ impl Connection {
             state: State::Idle,
             resource: None,
             bound: 0,
+            failure: None,
             redirects: 0,
             was_reset: false,
         }
@@ -165,47 +170,7 @@ impl Connection {
         }
     }
 
-    /// Waits before the next step. A status of error stays to be seen through the wait.
-    fn wait(&mut self, wait: Duration, then: Then, ctx: &mut Context<Self>) {
-        let until = Instant::now() + wait;
-        let job = ctx.run_later(wait, move |connection, ctx| {
-            connection.state = State::Idle;
-            match then {
-                Then::Attempt => connection.attempt(ctx),
-                Then::NewRound => connection.begin_round(ctx),
-            }
-        });
-        self.state = State::Waiting { then, until, job };
-        self.report(|report| report.next = Some(until));
-    }
-
-    /// Waits for what the retry policy has next.
-    fn proceed(&mut self, next: Next, ctx: &mut Context<Self>) {
-        let then = match next {
-            Next::Again(_) => Then::Attempt,
-            Next::NextAddress(_) => {
-                self.servers.present += 1;
-                Then::Attempt
-            }
-            Next::NewRound(_) => Then::NewRound,
-        };
-        self.wait(next.wait(), then, ctx);
-    }
-
-    /// Cuts a present wait short, and says to what. Never longer than it would have been: an interface that comes and goes
-    /// must not put the next try off for ever.
-    fn hurry(&mut self, ctx: &mut Context<Self>) -> Option<Duration> {
-        let State::Waiting { then, until, job } = &self.state else { return None };
-        let (then, until, job) = (*then, *until, *job);
-        ctx.cancel_future(job);
-        let remaining = until.saturating_duration_since(Instant::now());
-        let wait = remaining.min(self.policy.hurry(&mut rand::rng()));
-        self.wait(wait, then, ctx);
-        Some(wait)
-    }
-
-    fn go_online(&mut self, session: Session, ctx: &mut Context<Self>) {
-        let address = self.servers.present().map(ToString::to_string).unwrap_or_default();
+    fn go_online(&mut self, session: Session, address: &ServerAddress, ctx: &mut Context<Self>) {
         let (tls, description) = (session.tls, session.description.clone());
         let (handled, resource) = match (&session.start, self.resource.take()) {
             (SessionStart::Bound { jid, manageable }, _) => {
@@ -214,7 +179,7 @@ impl Connection {
             }
             (SessionStart::Resumed { handled }, Some(resumed)) => (Some(*handled), resumed),
             // Only what is there is offered for resumption.
-            (SessionStart::Resumed { .. }, None) => return self.begin_round(ctx),
+            (SessionStart::Resumed { .. }, None) => return self.begin_pass(ctx),
         };
         let verb = if handled.is_none() { "online" } else { "stream resumed" };
         tracing::info!("{}: {verb} as {} at {address} ({description})", self.name(), resource.jid);
@@ -226,7 +191,7 @@ impl Connection {
             report.error = None;
         });
         self.enter(Status::Enabled);
-        self.servers.fallback = false;
+        self.servers.online();
         let management = Rc::clone(&resource.management);
         self.resource = Some(resource);
         self.state = State::Online(Box::new(Online::begin(session, self.settings.keepalive, management, ctx)));
@@ -248,42 +213,33 @@ impl Connection {
             End::StreamError(condition) => consequence(condition),
             End::Closed | End::ClosedByServer | End::Fault(_) | End::Count(_) => Consequence::Lost,
         };
-        let rng = &mut rand::rng();
-        let mut status = Status::Dormant;
-        // A stream that is sent elsewhere as soon as it is up goes on with the row: two servers could play with us for ever.
         if self.policy.settle(lived) {
             self.redirects = 0;
+            // What was looked up so long ago is out of date.
+            self.servers.clear();
         }
-        let next = match follows {
-            Consequence::SeeOther(target) if self.follow(&target) => {
-                self.servers.redirect = Some(target);
-                return self.begin_round(ctx);
-            }
+        match follows {
+            Consequence::SeeOther(target) if self.follow(&target) => return self.redirect(target, ctx),
             Consequence::Reset if !self.was_reset => {
                 tracing::info!("{}: the server resets the stream; connecting again at once", self.name());
                 self.was_reset = true;
                 self.tls.forget();
-                return self.begin_round(ctx);
+                return self.begin_pass(ctx);
             }
-            Consequence::Conflict => {
-                status = Status::Error;
-                self.policy.lost(lived, self.policy.floor_after_conflict(), rng)
-            }
-            Consequence::FailedAttempt => {
-                status = Status::Error;
-                self.servers.no_second_try_elsewhere(self.policy.failed(self.servers.is_last(), Duration::ZERO, rng))
-            }
+            _ => self.was_reset = false,
+        }
+        let rng = &mut rand::rng();
+        let (status, next) = match follows {
+            Consequence::Conflict => (Status::Error, self.policy.stream_lost(self.policy.floor_after_conflict(), rng)),
+            Consequence::FailedAttempt => (Status::Error, self.next_after_failure(Duration::ZERO)),
             Consequence::SeeOther(_) | Consequence::Reset | Consequence::Lost => {
-                self.policy.lost(lived, Duration::ZERO, rng)
+                (Status::Dormant, self.policy.stream_lost(Duration::ZERO, rng))
             }
         };
-        self.was_reset = false;
-        let wait = next.wait();
-        let (error, seconds) = (end.to_string(), wait.as_secs_f64());
-        tracing::warn!("{}: stream lost after {} s: {error}; next try in {seconds:.1} s", self.name(), lived.as_secs());
-        self.report(|report| report.error = Some(error));
-        self.enter(status);
-        self.proceed(next, ctx);
+        let failure = Failure::new(status, end);
+        let seconds = lived.as_secs();
+        tracing::warn!("{}: stream lost after {seconds} s: {}; {}", self.name(), failure.error, Outlook(next));
+        self.proceed_after_failure(failure, next, ctx);
     }
 }
 
@@ -296,7 +252,7 @@ impl Actor for Connection {
         if !self.settings.tls_verify {
             tracing::warn!("{}: tls_verify is 0: any certificate is accepted", self.name());
         }
-        self.begin_round(ctx);
+        self.begin_pass(ctx);
     }
 }
 
@@ -357,7 +313,7 @@ impl Handler<Update<Settings>> for Connection {
         }
         if retry_changed {
             // A wait of hours under the old settings must not outlive them.
-            self.hurry(ctx);
+            self.shorten_wait(ctx);
         }
         self.check_keepalive(ctx);
     }
@@ -367,7 +323,7 @@ impl Handler<Reconnect> for Connection {
     type Result = ();
 
     fn handle(&mut self, _: Reconnect, ctx: &mut Context<Self>) {
-        if let Some(wait) = self.hurry(ctx) {
+        if let Some(wait) = self.shorten_wait(ctx) {
             tracing::info!("{}: asked to reconnect; next try in {:.1} s", self.name(), wait.as_secs_f64());
         }
     }
@@ -376,6 +332,4 @@ impl Handler<Reconnect> for Connection {
 fault_injection::handles_crash!(Connection);
 
 #[cfg(test)]
-mod closing;
-#[cfg(test)]
-mod waits;
+mod tests;

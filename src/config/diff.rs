@@ -122,10 +122,10 @@ fn same_stream(before: &Connection, after: &Connection) -> bool {
 }
 
 /// The rows that the choice of a server depends on, in order: where, port, priority, weight. An alias, a row that is
-/// not enabled, and with `DNS-SRV` all of them play no part in it; an instance number does by the order it gives.
+/// not enabled, and with `DNS-SRV` and `DNS` all of them play no part in it; an instance number does by the order it gives.
 fn effective_rows(connection: &Connection) -> impl Iterator<Item = (Option<&str>, u16, u16, Option<u16>)> {
     let mut rows: Vec<&Server> = match connection.algorithm {
-        ServerAlgorithm::DnsSrv => Vec::new(),
+        ServerAlgorithm::DnsSrv | ServerAlgorithm::Dns => Vec::new(),
         ServerAlgorithm::ServerTable => connection.servers.iter().filter(|row| row.enable).collect(),
     };
     rows.sort_by_key(|row| (row.priority, row.instance));

@@ -185,7 +185,8 @@ pub enum KeepAlive {
 /// `attempt`, `initial_retry_interval`, `retry_interval_multiplier`, `retry_max_interval`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// `attempt` (`ServerConnectAttempts`): tries per address; 0 leaves the schedule to this implementation.
+    /// `attempt` (`ServerConnectAttempts`): passes through the server list before the fallback has one; 0 leaves the schedule
+    /// to this implementation.
     pub attempts: u32,
     /// `initial_retry_interval`: 1 s to 65535 s.
     pub initial: Duration,
@@ -201,6 +202,8 @@ pub enum ServerAlgorithm {
     /// `DNS-SRV`
     #[default]
     DnsSrv,
+    /// `DNS`
+    Dns,
     /// `ServerTable`
     ServerTable,
 }

@@ -150,13 +150,14 @@ impl FromText for ServerAlgorithm {
     fn from_text(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "dns-srv" => Some(Self::DnsSrv),
+            "dns" => Some(Self::Dns),
             "servertable" => Some(Self::ServerTable),
             _ => None,
         }
     }
 
     fn expected() -> String {
-        "DNS-SRV or ServerTable".to_owned()
+        "DNS-SRV, DNS or ServerTable".to_owned()
     }
 }
 

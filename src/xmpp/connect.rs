@@ -1,4 +1,5 @@
-//! One attempt at a server: TCP here, then [`log_in`]. Each step has its own time limit and its own error messages.
+//! One attempt at a server: TCP here, then [`log_in`](super::login::log_in). Each step has its own time limit and its own
+//! error messages.
 
 use std::future::Future;
 use std::io;
@@ -7,16 +8,15 @@ use std::time::Duration;
 use jid::FullJid;
 
 use super::incoming::ErrorCondition;
-use super::login::log_in;
+use super::race::{RaceLost, race};
 use super::sasl::SaslError;
-use super::servers::Address;
-use super::stream_management::Resumption;
-use super::tls::{LazyTls, TlsSetupError};
+use super::servers::{ResolvedServer, ServerAddress};
+use super::tls::TlsSetupError;
 use super::transport::{Buffered, Transport};
 use super::xml_stream::{StreamFault, XmlStream};
 use crate::config::model::Password;
 
-/// How long each step may take. A healthy server needs milliseconds; a satellite link and a lost packet fit in.
+/// How long each step may take; with TCP, how long each address may. A healthy server needs milliseconds; a satellite link and a lost packet fit in.
 const STEP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Whose account, and how.
@@ -111,6 +111,9 @@ pub enum Cause {
     /// The system says no.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// No address of the server accepts a TCP connection.
+    #[error("{0}")]
+    NotConnected(RaceLost<Self>),
     /// The server's certificate is not valid for the domain.
     #[error("the server's certificate is not accepted: {0}")]
     Certificate(String),
@@ -156,18 +159,19 @@ impl From<SaslError> for Cause {
     }
 }
 
-/// Tries one address, from TCP to the bound resource.
+/// Connects to the first address of the server that accepts a connection (RFC 8305 5).
 ///
 /// # Errors
-/// [`AttemptError`].
-pub async fn attempt(
-    address: &Address,
-    account: &Account,
-    tls: &LazyTls,
-    resumption: Option<Resumption>,
-) -> Result<Session, AttemptError> {
-    let transport = limited(Step::Connect, async { Ok(Transport::connect(address.socket).await?) }).await?;
-    log_in(transport, address.security, account, tls, resumption).await
+/// [`Cause::NotConnected`]
+pub async fn connect(server: &ResolvedServer) -> Result<(ServerAddress, Transport), AttemptError> {
+    let connect = |address| async move {
+        let connection = tokio::time::timeout(STEP_LIMIT, Transport::connect(address)).await;
+        Ok(connection.map_err(|_| Cause::Timeout)??)
+    };
+    match race(&server.sockets(), connect).await {
+        Ok((socket, transport)) => Ok((ServerAddress { host: server.target.host.clone(), socket }, transport)),
+        Err(lost) => Err(AttemptError { step: Step::Connect, cause: Cause::NotConnected(lost) }),
+    }
 }
 
 pub(super) async fn limited<T>(step: Step, work: impl Future<Output = Result<T, Cause>>) -> Result<T, AttemptError> {

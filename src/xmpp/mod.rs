@@ -10,6 +10,7 @@ pub mod ns;
 pub mod outgoing;
 pub mod parser;
 pub mod payload;
+pub mod race;
 pub mod resolve;
 pub mod retry;
 pub mod sasl;

@@ -11,6 +11,10 @@ use crate::config::model::Server;
 /// The port of the STARTTLS service where nothing else names one (RFC 6120 3.2.2).
 pub const CLIENT_PORT: u16 = 5222;
 
+/// Addresses of one server that are tried. Later ones would begin more than 10 s after the first one, when its own time is
+/// up.
+pub const MAX_ADDRESSES: usize = 40;
+
 /// How TLS begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
@@ -61,12 +65,22 @@ impl Target {
     }
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match ip_address(&self.host) {
+            Some(ip) => write!(f, "{}", SocketAddr::from((ip, self.port))),
+            None => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
 /// A server of the list, with the addresses of its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedServer {
     /// The host, its port, and how TLS begins there.
     pub target: Target,
-    /// All addresses of the host, in the order in which connections to them are attempted (RFC 8305 4).
+    /// Addresses of the host, in the order in which connections to them are attempted (RFC 8305 4). At most
+    /// [`MAX_ADDRESSES`].
     pub addresses: Vec<IpAddr>,
 }
 
@@ -74,37 +88,55 @@ impl ResolvedServer {
     /// A server whose host has these addresses, in the resolver's order.
     #[must_use]
     pub fn new(target: Target, addresses: &[IpAddr]) -> Self {
-        Self { target, addresses: interleave_families(addresses) }
+        let mut addresses = interleave_families(addresses);
+        addresses.truncate(MAX_ADDRESSES);
+        Self { target, addresses }
+    }
+
+    /// Where to connect to, in this order.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<SocketAddr> {
+        self.addresses.iter().map(|ip| (*ip, self.target.port).into()).collect()
     }
 }
 
-/// One address to connect to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    /// Where.
-    pub socket: SocketAddr,
-    /// The name that led there, for the log.
-    pub host: String,
-    /// How TLS begins there.
-    pub security: Security,
-}
-
-impl Address {
-    /// The addresses of a server, in its order.
-    pub fn of(server: &ResolvedServer) -> impl Iterator<Item = Self> {
-        let Target { host, port, security, .. } = &server.target;
-        server.addresses.iter().map(|ip| Self { socket: (*ip, *port).into(), host: host.clone(), security: *security })
-    }
-}
-
-impl fmt::Display for Address {
+/// `host (address:port, address:port)`, or `address:port` where the host is an address.
+impl fmt::Display for ResolvedServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.parse::<IpAddr>().is_ok() {
+        if ip_address(&self.target.host).is_some() {
+            return self.target.fmt(f);
+        }
+        write!(f, "{} (", self.target.host)?;
+        for (n, socket) in self.sockets().iter().enumerate() {
+            write!(f, "{}{socket}", if n == 0 { "" } else { ", " })?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// The address of a server that is connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerAddress {
+    /// The server's host: a name or an IP address.
+    pub host: String,
+    /// IP address and port.
+    pub socket: SocketAddr,
+}
+
+/// `host (address:port)`, or `address:port` where the host is an address.
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if ip_address(&self.host).is_some() {
             write!(f, "{}", self.socket)
         } else {
             write!(f, "{} ({})", self.host, self.socket)
         }
     }
+}
+
+/// The IP address that a host is, with or without the brackets of an IPv6 literal.
+fn ip_address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 /// Orders targets by priority, and within one priority by weight as RFC 2782 draws it. Where no target of a priority has
@@ -226,5 +258,29 @@ mod tests {
         assert_eq!(ResolvedServer::new(Target::domain("a.test"), &list).addresses, expected);
         assert_eq!(interleave_families(&[ip("::2"), ip("::1")]), [ip("::2"), ip("::1")]);
         assert!(interleave_families(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_server_has_a_bounded_number_of_addresses() {
+        let all: Vec<IpAddr> = (0..=255).map(|n| IpAddr::from([10, 0, 0, n])).collect();
+        assert_eq!(ResolvedServer::new(Target::domain("a.test"), &all).addresses, all[..MAX_ADDRESSES]);
+    }
+
+    #[test]
+    fn servers_and_addresses_in_the_log() {
+        let server = |host: &str, addresses: &[&str]| {
+            let addresses: Vec<IpAddr> = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
+            ResolvedServer::new(Target::domain(host), &addresses)
+        };
+        let named = server("a.test", &["10.0.0.1", "::1"]);
+        assert_eq!(named.to_string(), "a.test ([::1]:5222, 10.0.0.1:5222)");
+        assert_eq!(named.target.to_string(), "a.test:5222");
+        let socket = named.sockets()[0];
+        assert_eq!(ServerAddress { host: "a.test".to_owned(), socket }.to_string(), "a.test ([::1]:5222)");
+        for host in ["::1", "[::1]"] {
+            let literal = server(host, &["::1"]);
+            assert_eq!((literal.to_string(), literal.target.to_string()), ("[::1]:5222".into(), "[::1]:5222".into()));
+            assert_eq!(ServerAddress { host: host.to_owned(), socket }.to_string(), "[::1]:5222");
+        }
     }
 }

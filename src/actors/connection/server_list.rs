@@ -1,77 +1,106 @@
-//! The servers of a connection, and whose turn it is.
+//! The servers of a connection, and which one is next.
 
 use std::fmt;
 
 use crate::config::model::{Connection as Settings, ServerAlgorithm};
-use crate::xmpp::resolve::Query;
-use crate::xmpp::retry::Next;
-use crate::xmpp::servers::{Address, Target};
+use crate::xmpp::resolve::{Query, ResolveError};
+use crate::xmpp::servers::{ResolvedServer, Target};
 
-/// The flat list of addresses of this round, and the one that it is the turn of.
+/// The servers of the present pass, and what the next pass looks up.
 #[derive(Default)]
 pub(super) struct ServerList {
-    pub(super) addresses: Vec<Address>,
-    pub(super) present: usize,
-    /// With `ServerTable`: the table was used up, so that the domain itself is next (RFC 6120 3.2).
-    pub(super) fallback: bool,
-    /// `see-other-host`
-    pub(super) redirect: Option<Target>,
-    /// The list is what `see-other-host` named, not what the settings or DNS name.
-    elsewhere: bool,
+    servers: Vec<ResolvedServer>,
+    present: usize,
+    /// The pass is (or, between passes, will be) one through the domain's own addresses instead of the list.
+    fallback: bool,
+    /// Failed passes through the list since the last fallback or stream.
+    failed_passes: u32,
 }
 
 impl ServerList {
-    pub(super) fn present(&self) -> Option<&Address> {
-        self.addresses.get(self.present)
+    /// The server that is attempted, connected or was so last.
+    pub(super) fn present(&self) -> Option<&ResolvedServer> {
+        self.servers.get(self.present)
     }
 
+    /// Whether the present server is the last one of the pass.
     pub(super) fn is_last(&self) -> bool {
-        self.present + 1 >= self.addresses.len()
+        self.present + 1 >= self.servers.len()
     }
 
-    /// With `ServerTable` table and domain take turns; where we were sent in between is neither.
-    pub(super) fn used_up(&mut self) {
-        self.fallback ^= !self.elsewhere;
+    /// Begins a pass through these servers.
+    pub(super) fn begin_pass(&mut self, servers: Vec<ResolvedServer>) {
+        self.servers = servers;
+        self.present = 0;
     }
 
-    /// Where we were sent is tried once: a server that sends its clients to a host that is away, or a word that is out of
-    /// date, must not keep them from their own servers for as long as all attempts at one address take.
-    pub(super) fn no_second_try_elsewhere(&self, next: Next) -> Next {
-        match next {
-            Next::Again(wait) if self.elsewhere && self.is_last() => Next::NewRound(wait),
-            Next::Again(wait) if self.elsewhere => Next::NextAddress(wait),
-            next => next,
+    /// Moves on to the next server of the pass.
+    pub(super) fn advance(&mut self) {
+        self.present += 1;
+    }
+
+    /// Puts what `see-other-host` named behind the present server and moves on to it. When it fails, the rest of the pass
+    /// follows.
+    pub(super) fn redirect(&mut self, servers: Vec<ResolvedServer>) {
+        let next = (self.present + 1).min(self.servers.len());
+        self.servers.splice(next..next, servers);
+        self.present = next;
+    }
+
+    /// Forgets the servers of a pass that lies too far back.
+    pub(super) fn clear(&mut self) {
+        self.begin_pass(Vec::new());
+    }
+
+    /// A resource is bound: the next pass is one through the list, with all its attempts.
+    pub(super) fn online(&mut self) {
+        (self.fallback, self.failed_passes) = (false, 0);
+    }
+
+    /// Each server of the pass has failed. After `attempts` passes through the list (0: one) the domain's own addresses
+    /// have one (RFC 6120 3.2.2).
+    pub(super) fn pass_failed(&mut self, attempts: u32) {
+        if self.fallback {
+            (self.fallback, self.failed_passes) = (false, 0);
+        } else {
+            self.failed_passes = self.failed_passes.saturating_add(1);
+            self.fallback = self.failed_passes >= attempts.max(1);
         }
     }
 
-    /// What is looked up for the next round; a redirection is followed once.
-    pub(super) fn query(&mut self, settings: &Settings, ascii_domain: &str) -> Query {
-        let redirect = self.redirect.take();
-        self.elsewhere = redirect.is_some();
-        if let Some(target) = redirect {
-            return Query::Targets(vec![target]);
+    /// There are no servers. Where no SRV lookup was answered, list and domain take turns, for some forwarders never answer
+    /// such queries. A domain that says that it has no service, or may say so, is taken at its word (RFC 2782). Any other
+    /// failure is that of a pass.
+    pub(super) fn lookup_failed(&mut self, error: &ResolveError, settings: &Settings) {
+        self.clear();
+        match error {
+            ResolveError::SrvFailed { .. } => (self.fallback, self.failed_passes) = (true, 0),
+            ResolveError::NoService(_) => {}
+            ResolveError::Failed { .. } if !self.fallback && settings.algorithm == ServerAlgorithm::DnsSrv => {}
+            _ => self.pass_failed(settings.retry.attempts),
         }
+    }
+
+    /// What the next pass looks up.
+    pub(super) fn query(&self, settings: &Settings, ascii_domain: &str) -> Query {
+        let domain = || Query::Targets(vec![Target::domain(ascii_domain)]);
         match settings.algorithm {
+            _ if self.fallback => domain(),
+            ServerAlgorithm::Dns => domain(),
             ServerAlgorithm::DnsSrv => Query::Srv { domain: ascii_domain.to_owned(), use_tls: settings.use_tls },
-            ServerAlgorithm::ServerTable => {
-                let table = Target::table(&settings.servers);
-                if self.fallback || table.is_empty() {
-                    Query::Targets(vec![Target::domain(ascii_domain)])
-                } else {
-                    Query::Targets(table)
-                }
-            }
+            ServerAlgorithm::ServerTable => match Target::table(&settings.servers) {
+                table if table.is_empty() => domain(),
+                table => Query::Targets(table),
+            },
         }
     }
 }
 
-/// A list of addresses in the log.
-pub(super) struct Listed<'a>(pub(super) &'a [Address]);
-
-impl fmt::Display for Listed<'_> {
+/// The servers of the pass, for the log.
+impl fmt::Display for ServerList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, address) in self.0.iter().enumerate() {
-            write!(f, "{}{address}", if n == 0 { "" } else { ", " })?;
+        for (n, server) in self.servers.iter().enumerate() {
+            write!(f, "{}{server}", if n == 0 { "" } else { ", " })?;
         }
         Ok(())
     }
@@ -95,30 +124,155 @@ mod tests {
         loaded.settings.connections[&ConnectionId(1)].clone()
     }
 
+    fn domain() -> Query {
+        Query::Targets(vec![Target::domain("a.test")])
+    }
+
+    fn list(algorithm: &str) -> (Settings, Query) {
+        let settings = settings(&format!("option serveralgorithm {algorithm}"));
+        let query = ServerList::default().query(&settings, "a.test");
+        (settings, query)
+    }
+
+    fn servers(hosts: &[&str]) -> Vec<ResolvedServer> {
+        hosts.iter().map(|host| ResolvedServer::new(Target::domain(host), &[[127, 0, 0, 1].into()])).collect()
+    }
+
+    /// The hosts of the pass from the present one on.
+    fn rest(servers: &ServerList) -> Vec<&str> {
+        servers.servers[servers.present..].iter().map(|server| server.target.host.as_str()).collect()
+    }
+
+    fn failed() -> ResolveError {
+        ResolveError::Failed { name: "a.test".to_owned(), reason: "SERVFAIL".to_owned() }
+    }
+
+    fn srv_failed() -> ResolveError {
+        ResolveError::SrvFailed { domain: "a.test".to_owned(), reason: "REFUSED".to_owned() }
+    }
+
     #[test]
-    fn the_table_and_the_domain_take_turns() {
-        let settings = settings("option serveralgorithm ServerTable");
-        let mut servers = ServerList::default();
-        assert_eq!(servers.query(&settings, "a.test"), Query::Targets(Target::table(&settings.servers)));
-        servers.fallback = true;
-        assert_eq!(servers.query(&settings, "a.test"), Query::Targets(vec![Target::domain("a.test")]));
+    fn each_algorithm_has_its_list() {
+        let (settings, query) = list("ServerTable");
+        assert_eq!(query, Query::Targets(Target::table(&settings.servers)));
+        assert_eq!(list("DNS-SRV").1, Query::Srv { domain: "a.test".to_owned(), use_tls: true });
+        assert_eq!(list("DNS").1, domain());
     }
 
     #[test]
     fn without_a_row_the_domain_is_all_there_is() {
-        let mut settings = settings("option serveralgorithm ServerTable");
+        let (mut settings, _) = list("ServerTable");
         settings.servers[0].enable = false;
-        let query = ServerList::default().query(&settings, "a.test");
-        assert_eq!(query, Query::Targets(vec![Target::domain("a.test")]));
+        assert_eq!(ServerList::default().query(&settings, "a.test"), domain());
+    }
+
+    /// `attempt` passes through the list, one through the domain's own addresses, and so on.
+    #[test]
+    fn the_fallback_follows_as_many_passes_as_attempt_says() {
+        for algorithm in ["ServerTable", "DNS-SRV"] {
+            let (settings, query) = list(algorithm);
+            for (attempts, passes) in [(0, 1), (1, 1), (3, 3), (16, 16)] {
+                let mut servers = ServerList::default();
+                for _ in 0..3 {
+                    for pass in 1..=passes {
+                        assert_eq!(
+                            servers.query(&settings, "a.test"),
+                            query,
+                            "{algorithm}, attempt {attempts}, {pass}"
+                        );
+                        servers.pass_failed(attempts);
+                    }
+                    assert_eq!(servers.query(&settings, "a.test"), domain(), "{algorithm}, attempt {attempts}");
+                    servers.pass_failed(attempts);
+                }
+            }
+        }
     }
 
     #[test]
-    fn a_redirection_is_followed_once() {
-        let settings = settings("option usetls 0");
-        let elsewhere = Target::domain("other.test");
-        let mut servers = ServerList { redirect: Some(elsewhere.clone()), ..ServerList::default() };
-        assert_eq!(servers.query(&settings, "a.test"), Query::Targets(vec![elsewhere]));
-        let records = Query::Srv { domain: "a.test".to_owned(), use_tls: false };
-        assert_eq!(servers.query(&settings, "a.test"), records);
+    fn failed_srv_lookups_and_the_domain_take_turns() {
+        let (settings, query) = list("DNS-SRV");
+        let mut servers = ServerList::default();
+        for _ in 0..3 {
+            assert_eq!(servers.query(&settings, "a.test"), query);
+            servers.lookup_failed(&srv_failed(), &settings);
+            assert_eq!(servers.query(&settings, "a.test"), domain());
+            servers.lookup_failed(&failed(), &settings);
+        }
+        servers.lookup_failed(&srv_failed(), &settings);
+        servers.pass_failed(16);
+        assert_eq!(servers.query(&settings, "a.test"), query, "the domain's pass failed later");
+    }
+
+    #[test]
+    fn a_table_that_cannot_be_looked_up_is_a_failed_pass() {
+        for error in [failed(), ResolveError::NoAddress("one.a.test".to_owned())] {
+            let (settings, query) = list("ServerTable");
+            let mut servers = ServerList::default();
+            for _ in 0..16 {
+                assert_eq!(servers.query(&settings, "a.test"), query);
+                servers.lookup_failed(&error, &settings);
+            }
+            assert_eq!(servers.query(&settings, "a.test"), domain());
+        }
+    }
+
+    /// The one lookup that was answered may have said so, whatever became of the other one.
+    #[test]
+    fn a_domain_without_a_service_is_asked_for_it_again() {
+        let (settings, query) = list("DNS-SRV");
+        for error in [ResolveError::NoService("a.test".to_owned()), failed()] {
+            let mut servers = ServerList::default();
+            for _ in 0..20 {
+                servers.lookup_failed(&error, &settings);
+                assert_eq!(servers.query(&settings, "a.test"), query);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_is_a_new_beginning() {
+        let (settings, query) = list("DNS-SRV");
+        let mut servers = ServerList::default();
+        servers.pass_failed(2);
+        servers.online();
+        servers.pass_failed(2);
+        assert_eq!(servers.query(&settings, "a.test"), query);
+        servers.pass_failed(2);
+        assert_eq!(servers.query(&settings, "a.test"), domain());
+        servers.online();
+        assert_eq!(servers.query(&settings, "a.test"), query);
+    }
+
+    #[test]
+    fn a_redirection_comes_before_the_rest_of_the_pass() {
+        let mut list = ServerList::default();
+        list.begin_pass(servers(&["a", "b", "c"]));
+        list.advance();
+        list.redirect(servers(&["x"]));
+        assert_eq!(rest(&list), ["x", "c"]);
+        list.redirect(servers(&["y"]));
+        assert_eq!(rest(&list), ["y", "c"]);
+        list.advance();
+        assert!(list.is_last());
+        list.redirect(servers(&["z"]));
+        assert_eq!((rest(&list), list.is_last()), (vec!["z"], true));
+    }
+
+    #[test]
+    fn a_redirection_stands_alone_where_the_pass_is_forgotten() {
+        let mut list = ServerList::default();
+        list.begin_pass(servers(&["a", "b"]));
+        list.clear();
+        assert!(list.is_last() && list.present().is_none());
+        list.redirect(servers(&["x"]));
+        assert_eq!((rest(&list), list.is_last()), (vec!["x"], true));
+    }
+
+    #[test]
+    fn servers_are_listed_in_their_order() {
+        let mut list = ServerList::default();
+        list.begin_pass(servers(&["a", "127.0.0.1"]));
+        assert_eq!(list.to_string(), "a (127.0.0.1:5222), 127.0.0.1:5222");
     }
 }

@@ -96,6 +96,7 @@ fn the_reload_table() {
         (wan, &with("tls_ca '/etc/ca.pem'"), "restart 1"),
         (wan, &with("tls_verify '0'"), "restart 1"),
         ("ServerTable", "DNS-SRV", "restart 1"),
+        ("ServerTable", "DNS", "restart 1"),
         ("one.a.test", "three.a.test", "restart 1"),
         ("option server_address 'one.a.test'", "option server_address 'one.a.test'\n\toption port '5223'", "restart 1"),
         (
@@ -192,8 +193,10 @@ fn any_connection() -> impl Strategy<Value = Connection> {
             weight,
         },
     );
-    let parts = (1..4_u32, any::<bool>(), any::<[bool; 8]>(), prop::collection::vec(server, 0..3));
-    parts.prop_map(|(id, enable, flip, servers)| Connection {
+    let algorithm =
+        prop::sample::select(vec![ServerAlgorithm::DnsSrv, ServerAlgorithm::Dns, ServerAlgorithm::ServerTable]);
+    let parts = (1..4_u32, any::<bool>(), any::<[bool; 7]>(), algorithm, prop::collection::vec(server, 0..3));
+    parts.prop_map(|(id, enable, flip, algorithm, servers)| Connection {
         id: ConnectionId(id),
         enable,
         alias: if flip[0] { "a" } else { "b" }.to_owned(),
@@ -211,7 +214,7 @@ fn any_connection() -> impl Strategy<Value = Connection> {
             multiplier: 2000,
             max: Duration::from_secs(9),
         },
-        algorithm: if flip[7] { ServerAlgorithm::DnsSrv } else { ServerAlgorithm::ServerTable },
+        algorithm,
         servers,
     })
 }

@@ -241,6 +241,19 @@ fn every_option_of_a_connection() {
 }
 
 #[test]
+fn every_server_algorithm() {
+    for (text, algorithm) in [
+        ("DNS-SRV", ServerAlgorithm::DnsSrv),
+        ("DNS", ServerAlgorithm::Dns),
+        ("dns", ServerAlgorithm::Dns),
+        ("ServerTable", ServerAlgorithm::ServerTable),
+    ] {
+        let connection = connection(&format!("option serveralgorithm '{text}'")).unwrap();
+        assert_eq!(connection.algorithm, algorithm, "{text}");
+    }
+}
+
+#[test]
 fn values_out_of_range_in_a_connection() {
     refused(connection, "con_inst", &["0", "x", "4294967296"], "expected a number from 1 to 4294967295");
     refused(
@@ -253,7 +266,7 @@ fn values_out_of_range_in_a_connection() {
     refused(connection, "initial_retry_interval", &["0", "65536"], "expected a number from 1 to 65535");
     refused(connection, "retry_interval_multiplier", &["999", "65536"], "expected a number from 1000 to 65535");
     refused(connection, "retry_max_interval", &["0"], "expected a number from 1 to 4294967295");
-    refused(connection, "serveralgorithm", &["DNS"], "expected DNS-SRV or ServerTable");
+    refused(connection, "serveralgorithm", &["SRV", "DNS-A"], "expected DNS-SRV, DNS or ServerTable");
     let local_part = "expected the local part of a JID (what is before the '@'), up to 256 characters";
     refused(connection, "username", &["a@b", "a b"], local_part);
     refused(connection, "domain", &["a b", "a..b", "a@b"], "expected a domain name or an IP address");

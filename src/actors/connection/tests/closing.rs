@@ -3,7 +3,6 @@
 use tokio::io::{AsyncWriteExt as _, BufReader, DuplexStream};
 use tracing::Level;
 
-use super::waits::{connection, retry};
 use super::*;
 use crate::testing::{Log, paused, soon};
 use crate::xmpp::ns;
@@ -15,7 +14,8 @@ use crate::xmpp::xml_stream::XmlStream;
 /// Puts the connection on this stream, with more to send than is queued before commands have to wait.
 fn go_online(connection: &mut Connection, session: Session, ctx: &mut Context<Connection>) {
     connection.leave(ctx);
-    connection.go_online(session, ctx);
+    let address = ServerAddress { host: "a.test".to_owned(), socket: ([127, 0, 0, 1], 5222).into() };
+    connection.go_online(session, &address, ctx);
     let State::Online(online) = &connection.state else { panic!("not online") };
     for _ in 0..1000 {
         let from = Some(format!("acs@a.test/{}", "x".repeat(1000)));
