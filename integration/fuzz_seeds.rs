@@ -88,7 +88,7 @@ const LOGINS: [(&str, &str); 14] = [
     ("tls_login", "SCRAM-SHA-256-PLUS"),
     ("tls_direct_login", "SCRAM-SHA-256-PLUS"),
     ("tls_plain", ", PLAIN"),
-    ("tls_flag_refused", ", SCRAM-SHA-256"),
+    ("tls_flag_refused", "login: the server refuses the login at its first message"),
     ("tls_injected", "TLS: the server sent something between <proceed/> and TLS"),
     ("tls_not_offered", "TLS: the server offers no TLS"),
     ("direct_not_tls", "TLS: received corrupt message"),

@@ -1,6 +1,7 @@
 //! Logging in, on both real servers: mechanisms, names, passwords, and refusals.
 
 mod binding;
+mod features;
 #[cfg(servers)]
 mod mechanisms;
 #[cfg(servers)]

@@ -1,5 +1,6 @@
 //! Stream management on both real servers: what is lost on the way when a connection breaks, and links that are dead.
 
+mod answers;
 mod half_open;
 mod resume;
 

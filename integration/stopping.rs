@@ -121,7 +121,7 @@ async fn sigterm_while_the_keys_of_a_login_are_derived() {
         peer.open(STARTTLS).await?;
         peer.starttls().await?;
         peer.open(MECHANISMS).await?;
-        peer.ask_for_iterations(500_000).await?;
+        peer.ask_for_iterations(1_000_000).await?;
         peer.expect_end().await.map(drop)
     })
     .await;

@@ -9,6 +9,8 @@ use crate::harness::{Daemon, Honesty, LIMIT, Script, Section};
 
 const PLUS: &str = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>SCRAM-SHA-1</mechanism>\
     <mechanism>SCRAM-SHA-256</mechanism><mechanism>SCRAM-SHA-256-PLUS</mechanism></mechanisms>";
+const PLUS_512: &str = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism>\
+    <mechanism>SCRAM-SHA-512</mechanism><mechanism>SCRAM-SHA-512-PLUS</mechanism></mechanisms>";
 const BARE: &str =
     "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>SCRAM-SHA-256</mechanism></mechanisms>";
 const EXPORTER: &str = "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-server-end-point'/>\
@@ -47,6 +49,12 @@ async fn the_channel_is_bound_over_tls_1_3() {
 }
 
 #[tokio::test]
+async fn the_channel_is_bound_with_sha_512() {
+    let (login, header) = log_in(&TLS13, [PLUS_512, EXPORTER]).await;
+    assert_eq!((login.as_str(), header.as_str()), ("TLS 1.3, SCRAM-SHA-512-PLUS", "p=tls-exporter"));
+}
+
+#[tokio::test]
 async fn it_is_not_bound_where_the_server_knows_only_other_bindings() {
     let (login, header) = log_in(&TLS13, [PLUS, OTHERS]).await;
     assert_eq!((login.as_str(), header.as_str()), ("TLS 1.3, SCRAM-SHA-256", "n"));
@@ -62,4 +70,28 @@ async fn it_is_not_bound_over_tls_1_2() {
 async fn a_server_whose_plus_was_taken_away_is_told() {
     let (login, header) = log_in(&TLS13, [BARE, ""]).await;
     assert_eq!((login.as_str(), header.as_str()), ("TLS 1.3, SCRAM-SHA-256", "y"));
+}
+
+/// RFC 5802 6: a server that does support channel binding refuses `y`, because -PLUS was removed from its list on the way.
+/// A second login with `n` on the same attempt would undo that.
+#[tokio::test]
+async fn a_server_that_refuses_y_is_not_asked_again() {
+    let script = Script::start("a.test", |_, mut peer| async move {
+        peer.open(STARTTLS).await?;
+        peer.starttls().await?;
+        peer.open(BARE).await?;
+        peer.element("auth").await?;
+        peer.send("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>").await?;
+        let rest = peer.expect_end().await?;
+        if rest.contains("<auth") { Err(std::io::Error::other(rest)) } else { Ok(()) }
+    })
+    .await;
+    let section = Section::connection(1, "cpe@a.test/wan", &script);
+    let daemon = Daemon::start([&Section::general(&[]), &section, &Section::server(1, &script)]);
+    daemon.wait_for_log(&["attempt failed", "not-authorized", "an attacker removed -PLUS from its list"], LIMIT).await;
+    let seen = script.wait_played(0, LIMIT).await;
+    assert_eq!(seen.received.matches("<auth").count(), 1, "{}", seen.received);
+    let status = daemon.wait_for_status(1, "the failure", |status| status.next_attempt().is_some()).await;
+    assert_eq!(status.word(), "Error_AuthenticationFailure");
+    assert_eq!(script.seen().len(), 1);
 }

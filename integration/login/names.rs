@@ -10,7 +10,7 @@ on_each_server!(a_comma_and_an_equals_sign, unprepared_text, unprepared_text_wit
 async fn a_comma_and_an_equals_sign<S: Server>() {
     let server = S::launch(&["a.test"], Wanted::default()).await;
     let login = log_in(&server, "one,two=2c=3d@a.test/wan", &[]).await;
-    assert_eq!(login, "TLS 1.3, SCRAM-SHA-256");
+    assert!(login.starts_with("TLS 1.3, SCRAM-SHA-"), "{login}");
 }
 
 async fn unprepared_text<S: Server>() {

@@ -6,8 +6,9 @@ use std::io;
 use std::time::Duration;
 
 use jid::FullJid;
+use tokio::time::Instant;
 
-use super::incoming::ErrorCondition;
+use super::incoming::{Element, ErrorCondition};
 use super::race::{RaceLost, race};
 use super::sasl::SaslError;
 use super::servers::{ResolvedServer, ServerAddress};
@@ -76,6 +77,8 @@ pub enum Step {
     Stream,
     /// SASL
     Login,
+    /// Resuming the previous stream
+    Resume,
     /// Resource binding
     Bind,
 }
@@ -87,6 +90,7 @@ impl std::fmt::Display for Step {
             Self::Tls => "TLS",
             Self::Stream => "opening the stream",
             Self::Login => "login",
+            Self::Resume => "resuming the previous stream",
             Self::Bind => "binding the resource",
         })
     }
@@ -144,9 +148,36 @@ pub enum Cause {
     /// The server refuses the resource.
     #[error("the server refuses to bind the resource: {0}")]
     BindRefused(String),
+    /// The server refuses the session request of RFC 3921.
+    #[error("the server refuses the session that it requires: {0}")]
+    SessionRefused(String),
+    /// The server does not offer resource binding.
+    #[error("the server offers no resource binding")]
+    NoBind,
+    /// The server accepts the bind request without giving a full JID.
+    #[error("the server bound a resource without a valid full JID")]
+    BadJid,
+    /// The server resumes the previous stream in a way that cannot be followed.
+    #[error("the server sent {0}")]
+    BadResumption(&'static str),
     /// The server does not follow the protocol.
-    #[error("the server sent something else than {0}")]
-    Unexpected(&'static str),
+    #[error("the server sent {received} instead of {expected}")]
+    Unexpected {
+        /// What was to come.
+        expected: &'static str,
+        /// What came.
+        received: &'static str,
+    },
+}
+
+impl Cause {
+    pub(super) fn unexpected(expected: &'static str, received: &Element) -> Self {
+        let received = match received {
+            Element::Known(known) => known.name(),
+            Element::Unknown => "an unknown or malformed element",
+        };
+        Self::Unexpected { expected, received }
+    }
 }
 
 impl From<SaslError> for Cause {
@@ -154,6 +185,7 @@ impl From<SaslError> for Cause {
         match error {
             SaslError::StreamError(condition) => Self::StreamError(condition),
             SaslError::Stream(fault) => Self::Stream(fault),
+            SaslError::Timeout => Self::Timeout,
             other => Self::Sasl(other),
         }
     }
@@ -177,4 +209,44 @@ pub async fn connect(server: &ResolvedServer) -> Result<(ServerAddress, Transpor
 pub(super) async fn limited<T>(step: Step, work: impl Future<Output = Result<T, Cause>>) -> Result<T, AttemptError> {
     let result = tokio::time::timeout(STEP_LIMIT, work).await.unwrap_or(Err(Cause::Timeout));
     result.map_err(|cause| AttemptError { step, cause })
+}
+
+/// The time that the server has for one step. What we need ourselves between its answers does not count.
+#[derive(Debug)]
+pub struct StepTime {
+    left: Duration,
+}
+
+impl StepTime {
+    /// All of a step's time.
+    pub(super) fn new() -> Self {
+        Self { left: STEP_LIMIT }
+    }
+
+    /// Waits for the server, and uses its time up meanwhile. None when there is no more.
+    pub(super) async fn limit<T>(&mut self, wait: impl Future<Output = T>) -> Option<T> {
+        let start = Instant::now();
+        let done = tokio::time::timeout(self.left, wait).await.ok();
+        self.left = self.left.saturating_sub(start.elapsed());
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::paused;
+
+    #[test]
+    fn only_the_server_uses_its_time_up() {
+        paused(async {
+            let server = |seconds| tokio::time::sleep(Duration::from_secs(seconds));
+            let mut time = StepTime::new();
+            assert!(time.limit(server(6)).await.is_some());
+            tokio::time::sleep(Duration::from_secs(100)).await;
+            assert!(time.limit(server(3)).await.is_some());
+            assert!(time.limit(server(2)).await.is_none());
+            assert!(time.limit(server(1)).await.is_none());
+        });
+    }
 }

@@ -10,6 +10,7 @@ use xso::error::{Error, FromEventsError};
 use xso::exports::rxml;
 use xso::{Context, FromEventsBuilder, FromXml};
 
+use super::features::StreamFeatures;
 use super::lenient::{Lenient, LenientBuilder};
 use super::ns;
 use super::payload::Payloads;
@@ -43,7 +44,7 @@ pub enum Known {
     },
     /// `<stream:features/>`
     #[xml(transparent)]
-    Features(Features),
+    Features(StreamFeatures),
     /// `<stream:error/>`
     #[xml(transparent)]
     StreamError(StreamError),
@@ -83,9 +84,9 @@ pub enum Known {
     /// `<resumed/>` (XEP-0198 5).
     #[xml(namespace = ns::STREAM_MANAGEMENT, name = "resumed", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     ManagementResumed {
-        /// How many of our stanzas the server has handled.
-        #[xml(attribute)]
-        h: u32,
+        /// How many of our stanzas the server has handled, modulo 2^32. Servers have left it out.
+        #[xml(attribute(default))]
+        h: Option<String>,
         /// Which stream is resumed.
         #[xml(attribute(default))]
         previd: Option<String>,
@@ -109,6 +110,29 @@ pub enum Known {
     },
 }
 
+impl Known {
+    /// The element's name, for the log.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Iq(_) => "<iq/>",
+            Self::Message { .. } => "<message/>",
+            Self::Presence { .. } => "<presence/>",
+            Self::Features(_) => "stream features",
+            Self::StreamError(_) => "a stream error",
+            Self::TlsProceed => "<proceed/>",
+            Self::TlsFailure | Self::SaslFailure { .. } => "<failure/>",
+            Self::SaslChallenge { .. } => "<challenge/>",
+            Self::SaslSuccess { .. } => "<success/>",
+            Self::ManagementEnabled { .. } => "<enabled/>",
+            Self::ManagementFailed => "<failed/>",
+            Self::ManagementResumed { .. } => "<resumed/>",
+            Self::Acknowledgement { .. } => "<a/>",
+            Self::AcknowledgementRequest => "<r/>",
+        }
+    }
+}
+
 /// `<iq/>` with the few payloads that xmppd knows (RFC 6120 8.2.3).
 #[derive(FromXml, Debug)]
 #[xml(namespace = ns::CLIENT, name = "iq", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
@@ -128,64 +152,6 @@ pub struct Iq {
     /// What is in it.
     #[xml(child(n = ..))]
     pub payloads: Payloads,
-}
-
-/// `<stream:features/>` (RFC 6120 4.3.2), of which xmppd uses these.
-#[derive(FromXml, Debug, Default, Clone)]
-#[xml(namespace = ns::STREAM, name = "features", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
-pub struct Features {
-    /// STARTTLS is offered.
-    #[xml(child(default))]
-    pub starttls: Option<StartTls>,
-    /// SASL mechanisms.
-    #[xml(child(default))]
-    pub mechanisms: Option<Mechanisms>,
-    /// The channel bindings the server knows (XEP-0440).
-    #[xml(child(default))]
-    pub channel_bindings: Option<ChannelBindings>,
-    /// Resource binding is offered.
-    #[xml(child(default))]
-    pub bind: Option<Bind>,
-    /// Stream management is offered (XEP-0198).
-    #[xml(child(default))]
-    pub stream_management: Option<StreamManagement>,
-}
-
-/// The resource binding feature, whatever is in it.
-#[derive(FromXml, Debug, Clone)]
-#[xml(namespace = ns::BIND, name = "bind", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
-pub struct Bind;
-
-/// The stream management feature, whatever is in it.
-#[derive(FromXml, Debug, Clone)]
-#[xml(namespace = ns::STREAM_MANAGEMENT, name = "sm", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
-pub struct StreamManagement;
-
-/// The STARTTLS feature.
-#[derive(FromXml, Debug, Clone)]
-#[xml(namespace = ns::TLS, name = "starttls", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
-pub struct StartTls {
-    /// The server takes no stanza without TLS (RFC 6120 5.3.1).
-    #[xml(flag)]
-    pub required: bool,
-}
-
-/// The SASL mechanisms that a server offers.
-#[derive(FromXml, Debug, Clone, Default)]
-#[xml(namespace = ns::SASL, name = "mechanisms", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
-pub struct Mechanisms {
-    /// Their names (RFC 4422).
-    #[xml(extract(n = .., name = "mechanism", fields(text(type_ = String))))]
-    pub names: Vec<String>,
-}
-
-/// The channel bindings that a server knows (XEP-0440).
-#[derive(FromXml, Debug, Clone, Default)]
-#[xml(namespace = ns::SASL_CHANNEL_BINDING, name = "sasl-channel-binding", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
-pub struct ChannelBindings {
-    /// Their names, such as `tls-exporter`.
-    #[xml(extract(n = .., name = "channel-binding", fields(attribute(name = "type", type_ = String))))]
-    pub names: Vec<String>,
 }
 
 /// `<stream:error/>` (RFC 6120 4.9).

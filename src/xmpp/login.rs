@@ -8,8 +8,9 @@ use tokio::io::BufReader;
 use tokio_rustls::TlsConnector;
 
 use super::bind::start_session;
-use super::connect::{Account, AttemptError, Cause, Session, Step, limited};
-use super::incoming::{Element, Features, Known};
+use super::connect::{Account, AttemptError, Cause, Session, Step, StepTime, limited};
+use super::features::Features;
+use super::incoming::{Element, Known};
 use super::outgoing::StartTls;
 use super::sasl;
 use super::servers::Security;
@@ -49,17 +50,15 @@ pub async fn log_in(
     } else {
         features
     };
-    let login = async {
-        let mechanism = sasl::authenticate(&mut stream, &features, &account.username, &account.password).await?;
-        Ok(mechanism)
-    };
-    let mechanism = limited(Step::Login, login).await?;
+    // Deriving the keys has its own limit, so this step keeps its time by itself.
+    let login = sasl::authenticate(&mut stream, &features, &account.username, &account.password, StepTime::new());
+    let mechanism = login.await.map_err(|error| AttemptError { step: Step::Login, cause: error.into() })?;
     let reopen = async {
         stream.restart(&account.domain)?;
         features_of(&mut stream).await
     };
     let features = limited(Step::Stream, reopen).await?;
-    let start = limited(Step::Bind, start_session(&mut stream, &features, account, resumption)).await?;
+    let start = start_session(&mut stream, &features, account, resumption).await?;
     let transport = stream.io().get_ref();
     let (tls, description) = (transport.is_tls(), format!("{}, {}", transport.describe(), mechanism.name()));
     Ok(Session { stream, start, tls, description })
@@ -75,8 +74,8 @@ async fn open(transport: Transport, account: &Account) -> Result<(XmlStream<Buff
 /// Waits for the server's header and features.
 async fn features_of(stream: &mut XmlStream<Buffered>) -> Result<Features, Cause> {
     match element(stream).await? {
-        Element::Known(Known::Features(features)) => Ok(features),
-        Element::Known(_) | Element::Unknown => Err(Cause::Unexpected("stream features")),
+        Element::Known(Known::Features(element)) => Ok(element.features),
+        other => Err(Cause::unexpected("stream features", &other)),
     }
 }
 
@@ -104,7 +103,7 @@ async fn negotiate(
     match element(&mut stream).await? {
         Element::Known(Known::TlsProceed) => {}
         Element::Known(Known::TlsFailure) => return Err(Cause::TlsRefused),
-        _ => return Err(Cause::Unexpected("an answer to STARTTLS")),
+        other => return Err(Cause::unexpected("<proceed/> or <failure/>", &other)),
     }
     let io = stream.into_io();
     // What was read before TLS must not be taken for something that came through it.

@@ -2,6 +2,7 @@
 
 pub mod bind;
 pub mod connect;
+pub mod features;
 pub mod incoming;
 pub mod keepalive;
 pub mod lenient;

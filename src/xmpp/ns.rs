@@ -14,6 +14,8 @@ pub const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
 pub const SASL_CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 /// Resource binding (RFC 6120 7.4).
 pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
+/// Session establishment (RFC 3921 3), which RFC 6121 did away with.
+pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
 /// Stanza error conditions (RFC 6120 8.3.3).
 pub const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 /// Stream management (XEP-0198).

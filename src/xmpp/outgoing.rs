@@ -1,6 +1,9 @@
 //! What xmppd sends.
 
-use xso::AsXml;
+use std::borrow::Cow;
+
+use secrecy::zeroize::Zeroizing;
+use xso::{AsXml, AsXmlText};
 
 use super::ns;
 
@@ -15,10 +18,19 @@ pub struct StartTls;
 pub struct SaslAuth {
     /// The mechanism's name.
     #[xml(attribute)]
-    pub mechanism: String,
+    pub mechanism: &'static str,
     /// base64; `=` stands for an empty initial response.
     #[xml(text)]
-    pub data: String,
+    pub data: SaslData,
+}
+
+/// base64 that may hold the password: wiped when it is dropped, and never printed.
+pub struct SaslData(pub Zeroizing<String>);
+
+impl AsXmlText for SaslData {
+    fn as_xml_text(&self) -> Result<Cow<'_, str>, xso::error::Error> {
+        Ok(Cow::Borrowed(&self.0))
+    }
 }
 
 /// `<response/>` (RFC 6120 6.4.3).
@@ -27,7 +39,7 @@ pub struct SaslAuth {
 pub struct SaslResponse {
     /// base64
     #[xml(text)]
-    pub data: String,
+    pub data: SaslData,
 }
 
 /// `<enable/>`: manage this stream from here on (XEP-0198 3).
@@ -133,6 +145,9 @@ pub enum Payload {
         #[xml(extract(default, name = "resource", fields(text(type_ = String))))]
         resource: Option<String>,
     },
+    /// Establishes the session (RFC 3921 3).
+    #[xml(namespace = ns::SESSION, name = "session")]
+    Session,
     /// XEP-0199.
     #[xml(namespace = ns::PING, name = "ping")]
     Ping,

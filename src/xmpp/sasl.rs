@@ -2,16 +2,20 @@
 
 mod choice;
 mod exchange;
+mod scram;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use sasl::common::ChannelBinding;
+use secrecy::zeroize::Zeroizing;
 
 use self::choice::unbound;
 pub use self::choice::{Gs2Flag, Mechanism, choose};
 use self::exchange::Exchange;
-use super::incoming::{Element, ErrorCondition, Features, Known};
-use super::outgoing::{SaslAuth, SaslResponse};
+use self::scram::Binding;
+use super::connect::StepTime;
+use super::features::Features;
+use super::incoming::{Element, ErrorCondition, Known};
+use super::outgoing::{SaslAuth, SaslData, SaslResponse};
 use super::transport::Buffered;
 use super::xml_stream::{Received, StreamFault, XmlStream};
 use crate::config::model::Password;
@@ -22,12 +26,24 @@ pub enum SaslError {
     /// The server says no.
     #[error("the server refuses the login: {0}")]
     Refused(ErrorCondition),
+    /// The server says no to the first message, in which it is told that it seems unable to bind channels.
+    #[error(
+        "the server refuses the login at its first message: {0} (the account may be unknown; or the server does support \
+         channel binding, and an attacker removed -PLUS from its list)"
+    )]
+    RefusedUnbound(ErrorCondition),
     /// Nothing that may be used is offered.
     #[error("no usable login mechanism among those that the server offers ({0})")]
     NoMechanism(String),
     /// The server does not know the password: it is not the account's server.
     #[error("the server could not prove that it knows the account's password ({0}); it may be an impostor")]
     Impostor(&'static str),
+    /// The server took too long to answer.
+    #[error("no answer from the server")]
+    Timeout,
+    /// Deriving the keys took too long.
+    #[error("deriving the keys took too long: the server asks for too many iterations for this CPU")]
+    TooSlow,
     /// The server does not follow the protocol.
     #[error("the server's part of the login makes no sense: {0}")]
     Protocol(String),
@@ -39,7 +55,8 @@ pub enum SaslError {
     Stream(#[from] StreamFault),
 }
 
-/// Logs in on a stream whose features have come.
+/// Logs in on a stream whose features have come. `time` is the time that the server has in total; deriving the keys does not
+/// use it up.
 ///
 /// # Errors
 /// [`SaslError`].
@@ -48,32 +65,36 @@ pub async fn authenticate(
     features: &Features,
     username: &str,
     password: &Password,
+    mut time: StepTime,
 ) -> Result<Mechanism, SaslError> {
-    let offered = features.mechanisms.as_ref().map(|list| list.names.as_slice()).unwrap_or_default();
-    let bindings = features.channel_bindings.as_ref().map(|list| list.names.as_slice());
+    let offered = features.mechanisms.as_slice();
+    let bindings = features.channel_bindings.as_deref();
     let transport = stream.io().get_ref();
     let exporter = transport.channel_binding();
     let chosen = choose(offered, bindings, exporter.is_some(), transport.is_tls());
     let (mechanism, flag) = chosen.ok_or_else(|| SaslError::NoMechanism(offered.join(", ")))?;
     tracing::debug!(mechanism = mechanism.name(), ?flag, "logging in");
     let binding = match (flag, exporter) {
-        (Gs2Flag::Bound, Some(data)) => ChannelBinding::TlsExporter(data),
-        (Gs2Flag::ServerCannot, _) => ChannelBinding::Unsupported,
-        _ => ChannelBinding::None,
+        (Gs2Flag::Bound, Some(data)) => Binding::TlsExporter(data),
+        (Gs2Flag::ServerCannot, _) => Binding::ServerCannot,
+        _ => Binding::Unused,
     };
-    let exchange = Exchange::new(mechanism, binding, username, password)?;
-    let (refused, mechanism) = match run(stream, mechanism, exchange).await {
+    let exchange = Exchange::new(mechanism, binding, username, password);
+    // A server that rejects the binding does so at the first message; a wrong password shows only at the second.
+    let condition = match run(stream, mechanism, exchange, &mut time).await {
         Ok(()) => return Ok(mechanism),
-        // A server that rejects the binding does so at the first message; a wrong password shows only at the second.
-        Err((SaslError::Refused(condition), false)) => match unbound(offered, bindings, mechanism, flag) {
-            Some(mechanism) => (condition, mechanism),
-            None => return Err(SaslError::Refused(condition)),
-        },
+        Err((SaslError::Refused(condition), false)) => condition,
         Err((error, _)) => return Err(error),
     };
-    tracing::debug!(%refused, mechanism = mechanism.name(), "the server rejects the channel binding; trying without, once");
-    let exchange = Exchange::new(mechanism, ChannelBinding::None, username, password)?;
-    run(stream, mechanism, exchange).await.map_err(|(error, _)| error)?;
+    let Some(mechanism) = unbound(offered, bindings, flag) else {
+        return Err(match flag {
+            Gs2Flag::ServerCannot => SaslError::RefusedUnbound(condition),
+            Gs2Flag::Bound | Gs2Flag::Unused => SaslError::Refused(condition),
+        });
+    };
+    tracing::debug!(%condition, mechanism = mechanism.name(), "the server rejects the channel binding; trying without, once");
+    let exchange = Exchange::new(mechanism, Binding::Unused, username, password);
+    run(stream, mechanism, exchange, &mut time).await.map_err(|(error, _)| error)?;
     Ok(mechanism)
 }
 
@@ -82,13 +103,13 @@ async fn run(
     stream: &mut XmlStream<Buffered>,
     mechanism: Mechanism,
     mut exchange: Exchange,
+    time: &mut StepTime,
 ) -> Result<(), (SaslError, bool)> {
-    let initial = encode(&exchange.initial());
-    let auth = SaslAuth { mechanism: mechanism.name().to_owned(), data: initial };
+    let auth = SaslAuth { mechanism: mechanism.name(), data: encode(&exchange.initial()) };
     stream.queue(&auth).map_err(|fault| (fault.into(), false))?;
     let mut challenged = false;
     loop {
-        let step = step(stream, &mut exchange).await;
+        let step = step(stream, &mut exchange, time).await;
         match step.map_err(|error| (error, challenged))? {
             Step::Done => return Ok(()),
             Step::Challenged => challenged = true,
@@ -101,8 +122,13 @@ enum Step {
     Done,
 }
 
-async fn step(stream: &mut XmlStream<Buffered>, exchange: &mut Exchange) -> Result<Step, SaslError> {
-    let element = match stream.next().await? {
+async fn step(
+    stream: &mut XmlStream<Buffered>,
+    exchange: &mut Exchange,
+    time: &mut StepTime,
+) -> Result<Step, SaslError> {
+    let received = time.limit(stream.next()).await.ok_or(SaslError::Timeout)?;
+    let element = match received? {
         Received::Element(element) => *element,
         Received::Footer => return Err(StreamFault::Closed.into()),
         Received::Header { .. } => return Ok(Step::Challenged),
@@ -123,9 +149,9 @@ async fn step(stream: &mut XmlStream<Buffered>, exchange: &mut Exchange) -> Resu
     }
 }
 
-/// RFC 6120 6.4.2: `=` stands for data of no length.
-fn encode(data: &[u8]) -> String {
-    if data.is_empty() { "=".to_owned() } else { BASE64.encode(data) }
+/// RFC 6120 6.4.2: `=` stands for data of no length. It may hold the password, and is wiped when it is dropped.
+fn encode(data: &[u8]) -> SaslData {
+    SaslData(Zeroizing::new(if data.is_empty() { "=".to_owned() } else { BASE64.encode(data) }))
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, SaslError> {
@@ -142,7 +168,7 @@ mod tests {
 
     #[test]
     fn data_of_no_length_is_an_equals_sign() {
-        assert_eq!(encode(b""), "=");
+        assert_eq!(*encode(b"").0, "=");
         assert_eq!(decode("=").unwrap(), b"");
         assert_eq!(decode(" YQ== ").unwrap(), b"a");
         assert!(decode("*").is_err());

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Connection, State, Then};
 use crate::actors::fault_injection;
 use crate::status::Status;
-use crate::xmpp::connect::{AttemptError, Cause, Session, connect};
+use crate::xmpp::connect::{AttemptError, Cause, Session, Step, connect};
 use crate::xmpp::login::log_in;
 use crate::xmpp::resolve::{Query, ResolveError, resolve};
 use crate::xmpp::retry::NextTry;
@@ -143,6 +143,10 @@ impl Connection {
             Ok(session) => return self.go_online(session, address, ctx),
             Err(error) => error,
         };
+        if error.step == Step::Resume && self.resource.take().is_some() {
+            // Some servers never answer with <failed/>: each further request to resume would end its attempt.
+            tracing::info!("{}: previous stream given up: the next attempt binds a resource", self.name());
+        }
         let mut floor = Duration::ZERO;
         if let Cause::StreamError(condition) = &error.cause {
             match consequence(condition) {
@@ -269,15 +273,24 @@ impl fmt::Display for Outlook {
 /// The status that a failed attempt leads to.
 fn status_of(error: &AttemptError) -> Status {
     match &error.cause {
-        Cause::Sasl(SaslError::Refused(_) | SaslError::Impostor(_)) => Status::ErrorAuthenticationFailure,
+        Cause::Sasl(SaslError::Refused(_) | SaslError::RefusedUnbound(_) | SaslError::Impostor(_)) => {
+            Status::ErrorAuthenticationFailure
+        }
         Cause::Certificate(_) | Cause::TlsSetup(_) | Cause::NoTls | Cause::TlsRefused => Status::ErrorMisconfigured,
-        Cause::Sasl(_) | Cause::StreamError(_) | Cause::BindRefused(_) | Cause::Handshake(_) => Status::Error,
+        Cause::Sasl(_)
+        | Cause::StreamError(_)
+        | Cause::BindRefused(_)
+        | Cause::SessionRefused(_)
+        | Cause::Handshake(_) => Status::Error,
         Cause::Timeout
         | Cause::Io(_)
         | Cause::NotConnected(_)
         | Cause::Stream(_)
         | Cause::Injected
-        | Cause::Unexpected(_) => Status::ServerNotPresent,
+        | Cause::Unexpected { .. }
+        | Cause::NoBind
+        | Cause::BadJid
+        | Cause::BadResumption(_) => Status::ServerNotPresent,
     }
 }
 

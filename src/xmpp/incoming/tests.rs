@@ -16,13 +16,6 @@ fn iq(text: &str) -> Iq {
     }
 }
 
-fn features(inner: &str) -> Features {
-    match received(&format!("<stream:features>{inner}</stream:features>")) {
-        Element::Known(Known::Features(features)) => features,
-        other => panic!("{inner}: {other:?}"),
-    }
-}
-
 const SASL: &str = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'";
 const TLS: &str = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
 
@@ -96,28 +89,6 @@ fn the_children_of_an_iq_are_counted() {
 }
 
 #[test]
-fn features_are_those_that_are_known() {
-    let none = features("");
-    assert!(none.starttls.is_none() && none.mechanisms.is_none() && none.bind.is_none());
-    assert!(none.channel_bindings.is_none() && none.stream_management.is_none());
-    let all = features(&format!(
-        "text<starttls {TLS} x='1'><required/><y/>text</starttls>\n\
-         <mechanisms {SASL}><mechanism>PLAIN</mechanism><mechanism a='1'>X</mechanism><hostname/>text</mechanisms>\
-         <sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/></sasl-channel-binding>\
-         <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><required/></bind>\
-         <sm xmlns='urn:xmpp:sm:3'><optional/></sm>\
-         <session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session><c xmlns='urn:c' ver='1'/>"
-    ));
-    assert!(all.starttls.is_some_and(|starttls| starttls.required));
-    assert_eq!(all.mechanisms.map(|list| list.names), Some(vec!["PLAIN".to_owned(), "X".to_owned()]));
-    assert_eq!(all.channel_bindings.map(|list| list.names), Some(vec!["tls-exporter".to_owned()]));
-    assert!(all.bind.is_some() && all.stream_management.is_some());
-    assert!(!features(&format!("<starttls {TLS}/>")).starttls.is_some_and(|starttls| starttls.required));
-    let empty = features(&format!("<mechanisms {SASL}/>")).mechanisms;
-    assert_eq!(empty.map(|list| list.names.len()), Some(0));
-}
-
-#[test]
 fn the_login_s_elements_hold_their_base64() {
     assert_eq!(read(&format!("<challenge {SASL}>YQ==</challenge>")), "SaslChallenge { data: \"YQ==\" }");
     assert_eq!(read(&format!("<success {SASL} x='1'>YQ==</success>")), "SaslSuccess { data: \"YQ==\" }");
@@ -167,13 +138,10 @@ fn a_refused_login_says_why() {
     assert_eq!(error_of(&format!("<failure {SASL}><text/></failure>")).to_string(), "undefined-condition");
 }
 
-/// It is read to its end and dropped: what it means for the login is the login's question.
+/// It is read to its end and dropped: what it means for the stream is the stream's question.
 #[test]
 fn a_known_element_that_makes_no_sense_is_unknown() {
-    for inner in [
-        "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding/></sasl-channel-binding>".to_owned(),
-        format!("<starttls {TLS}/><starttls {TLS}/>"),
-    ] {
-        assert_eq!(read(&format!("<stream:features>{inner}</stream:features>")), "Unknown", "{inner}");
+    for text in ["<a xmlns='urn:xmpp:sm:3'/>", "<a xmlns='urn:xmpp:sm:3' h='-1'/>"] {
+        assert_eq!(read(text), "Unknown", "{text}");
     }
 }

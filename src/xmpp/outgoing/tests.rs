@@ -10,23 +10,23 @@ fn each_element_is_written_like_this() {
         to: None,
         payload: vec![Payload::Bind { resource: resource.map(str::to_owned) }],
     };
+    let data = |text: &str| SaslData(Zeroizing::new(text.to_owned()));
+    let session = Iq { type_: "set", id: Some("1".to_owned()), to: None, payload: vec![Payload::Session] };
     let ping = Iq { type_: "get", id: Some("1".to_owned()), to: None, payload: vec![Payload::Ping] };
     let cases = [
         (written(&StartTls), "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
         (
-            written(&SaslAuth { mechanism: "PLAIN".to_owned(), data: "AHUAcA==".to_owned() }),
+            written(&SaslAuth { mechanism: "PLAIN", data: data("AHUAcA==") }),
             "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AHUAcA==</auth>",
         ),
-        (
-            written(&SaslResponse { data: "=".to_owned() }),
-            "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>=</response>",
-        ),
+        (written(&SaslResponse { data: data("=") }), "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>=</response>"),
         (written(&Presence { priority: -1 }), "<presence><priority>-1</priority></presence>"),
         (written(&bind(None)), "<iq id='1' type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"),
         (
             written(&bind(Some("w&n"))),
             "<iq id='1' type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>w&amp;n</resource></bind></iq>",
         ),
+        (written(&session), "<iq id='1' type='set'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>"),
         (written(&ping), "<iq id='1' type='get'><ping xmlns='urn:xmpp:ping'/></iq>"),
         (
             written(&StreamError { condition: StreamCondition::PolicyViolation }),

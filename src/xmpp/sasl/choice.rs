@@ -1,12 +1,18 @@
 //! Which mechanism, and whether the login is bound to the TLS connection. Pure.
 
-/// The mechanisms that are used, best first.
+use super::scram::Hash;
+
+/// The mechanisms that are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
+    /// draft-melnikov-scram-sha-512 with channel binding.
+    ScramSha512Plus,
     /// RFC 7677 with channel binding.
     ScramSha256Plus,
     /// RFC 5802 with channel binding.
     ScramSha1Plus,
+    /// draft-melnikov-scram-sha-512
+    ScramSha512,
     /// RFC 7677
     ScramSha256,
     /// RFC 5802
@@ -16,20 +22,44 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
+    /// All of them, best first. Channel binding comes before the hash: it keeps a man in the middle of TLS out, and no hash
+    /// does. Then the longer hash (RFC 7677 4 wants SHA-256 before SHA-1). PLAIN shows the password to the server.
+    const BEST_FIRST: [Self; 7] = [
+        Self::ScramSha512Plus,
+        Self::ScramSha256Plus,
+        Self::ScramSha1Plus,
+        Self::ScramSha512,
+        Self::ScramSha256,
+        Self::ScramSha1,
+        Self::Plain,
+    ];
+
     /// The registered name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::ScramSha512Plus => "SCRAM-SHA-512-PLUS",
             Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
             Self::ScramSha1Plus => "SCRAM-SHA-1-PLUS",
+            Self::ScramSha512 => "SCRAM-SHA-512",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha1 => "SCRAM-SHA-1",
             Self::Plain => "PLAIN",
         }
     }
 
+    /// The hash function of SCRAM; none with PLAIN.
+    pub(super) fn hash(self) -> Option<Hash> {
+        match self {
+            Self::ScramSha512 | Self::ScramSha512Plus => Some(Hash::Sha512),
+            Self::ScramSha256 | Self::ScramSha256Plus => Some(Hash::Sha256),
+            Self::ScramSha1 | Self::ScramSha1Plus => Some(Hash::Sha1),
+            Self::Plain => None,
+        }
+    }
+
     fn binds(self) -> bool {
-        matches!(self, Self::ScramSha256Plus | Self::ScramSha1Plus)
+        matches!(self, Self::ScramSha512Plus | Self::ScramSha256Plus | Self::ScramSha1Plus)
     }
 }
 
@@ -38,7 +68,7 @@ impl Mechanism {
 pub enum Gs2Flag {
     /// `p`: the channel is bound.
     Bound,
-    /// `y`: we could have, the server seems unable to. A server that is able sees that somebody took it off its list.
+    /// `y`: we could have, the server seems unable to. A server that is able sees that -PLUS was removed from its list.
     ServerCannot,
     /// `n`: we could not.
     Unused,
@@ -54,7 +84,7 @@ pub fn choose(
     tls: bool,
 ) -> Option<(Mechanism, Gs2Flag)> {
     let has = |mechanism: Mechanism| offered.iter().any(|name| name == mechanism.name());
-    let plus = has(Mechanism::ScramSha256Plus) || has(Mechanism::ScramSha1Plus);
+    let plus = Mechanism::BEST_FIRST.into_iter().any(|mechanism| mechanism.binds() && has(mechanism));
     // Without a list we take a server that offers -PLUS over TLS 1.3 at its word: tls-exporter is the one binding that is
     // defined there (RFC 9266).
     let exporter = bindings.is_none_or(|list| list.iter().any(|name| name == "tls-exporter"));
@@ -63,19 +93,12 @@ pub fn choose(
         (true, false) => Gs2Flag::ServerCannot,
         _ => Gs2Flag::Unused,
     };
-    let best = [
-        Mechanism::ScramSha256Plus,
-        Mechanism::ScramSha1Plus,
-        Mechanism::ScramSha256,
-        Mechanism::ScramSha1,
-        Mechanism::Plain,
-    ];
     let usable = |mechanism: &Mechanism| match mechanism {
         Mechanism::Plain => tls,
         plus if plus.binds() => flag == Gs2Flag::Bound,
         _ => true,
     };
-    let chosen = best.into_iter().filter(usable).find(|mechanism| has(*mechanism))?;
+    let chosen = Mechanism::BEST_FIRST.into_iter().filter(usable).find(|mechanism| has(*mechanism))?;
     // PLAIN has no such flag: its refusal is that of the password, which is not to be sent twice. And a server with -PLUS
     // for another hash alone: nothing is bound then, and nothing is claimed.
     let unflagged = chosen == Mechanism::Plain || (flag == Gs2Flag::Bound && !chosen.binds());
@@ -83,20 +106,13 @@ pub fn choose(
     Some((chosen, flag))
 }
 
-/// What is tried once where a server refuses an exchange at its first message: the flag `y` or the type of the binding may
-/// be what it rejects. Servers without a list of bindings (XEP-0440) offer -PLUS over TLS 1.3 and know `tls-unique` alone,
-/// which is not defined there. A list that names ours is taken at its word: nobody in between can talk us out of it.
-pub(super) fn unbound(
-    offered: &[String],
-    bindings: Option<&[String]>,
-    mechanism: Mechanism,
-    flag: Gs2Flag,
-) -> Option<Mechanism> {
-    match flag {
-        Gs2Flag::ServerCannot => Some(mechanism),
-        Gs2Flag::Bound if bindings.is_none() => choose(offered, None, false, false).map(|(mechanism, _)| mechanism),
-        Gs2Flag::Bound | Gs2Flag::Unused => None,
-    }
+/// What is tried once where a server refuses the bound exchange at its first message: a server that lists no bindings
+/// (XEP-0440) may offer -PLUS over TLS 1.3 and know `tls-unique` alone, which is not defined there. A list that names ours is
+/// taken at its word, so that an attacker cannot talk us out of it. The refusal of the flag `y` is final (RFC 5802 6): a
+/// second try with `n` would undo what the flag is for.
+pub(super) fn unbound(offered: &[String], bindings: Option<&[String]>, flag: Gs2Flag) -> Option<Mechanism> {
+    let fallback = flag == Gs2Flag::Bound && bindings.is_none();
+    fallback.then(|| choose(offered, None, false, false)).flatten().map(|(mechanism, _)| mechanism)
 }
 
 #[cfg(test)]
@@ -109,6 +125,7 @@ mod tests {
 
     const ALL: [&str; 6] =
         ["PLAIN", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"];
+    const SHA_512: [&str; 4] = ["PLAIN", "SCRAM-SHA-512", "SCRAM-SHA-512-PLUS", "SCRAM-SHA-256-PLUS"];
 
     /// Offered, bindings, whether we can bind, whether there is TLS; and what is chosen.
     type Case<'a> = (&'a [&'a str], Option<&'a [&'a str]>, bool, bool, Option<(Mechanism, Gs2Flag)>);
@@ -119,7 +136,7 @@ mod tests {
         let plain = ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"];
         let exporter = ["tls-server-end-point", "tls-exporter"];
         let other = ["tls-server-end-point"];
-        let cases: [Case<'_>; 13] = [
+        let cases: [Case<'_>; 17] = [
             (&ALL, Some(&exporter), true, true, Some((ScramSha256Plus, Gs2Flag::Bound))),
             (&ALL, None, true, true, Some((ScramSha256Plus, Gs2Flag::Bound))),
             (&ALL, Some(&other), true, true, Some((ScramSha256, Gs2Flag::Unused))),
@@ -128,6 +145,10 @@ mod tests {
             (&plain, None, false, true, Some((ScramSha256, Gs2Flag::Unused))),
             (&["SCRAM-SHA-1", "PLAIN"], None, false, false, Some((ScramSha1, Gs2Flag::Unused))),
             (&["SCRAM-SHA-1-PLUS"], Some(&exporter), true, true, Some((ScramSha1Plus, Gs2Flag::Bound))),
+            (&SHA_512, None, true, true, Some((ScramSha512Plus, Gs2Flag::Bound))),
+            (&SHA_512, None, false, true, Some((ScramSha512, Gs2Flag::Unused))),
+            (&["SCRAM-SHA-512", "SCRAM-SHA-1-PLUS"], None, true, true, Some((ScramSha1Plus, Gs2Flag::Bound))),
+            (&["PLAIN", "SCRAM-SHA-512"], None, true, true, Some((ScramSha512, Gs2Flag::ServerCannot))),
             (&["PLAIN"], None, false, true, Some((Plain, Gs2Flag::Unused))),
             (&["PLAIN"], None, true, true, Some((Plain, Gs2Flag::Unused))),
             (&["PLAIN", "SCRAM-SHA-1-PLUS"], Some(&other), true, true, Some((Plain, Gs2Flag::Unused))),
@@ -147,11 +168,26 @@ mod tests {
     #[test]
     fn a_binding_that_is_refused_is_given_up_only_where_the_server_named_none() {
         let both = names(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]);
-        let (plus, bare) = (Mechanism::ScramSha256Plus, Mechanism::ScramSha256);
-        assert_eq!(unbound(&both, None, plus, Gs2Flag::Bound), Some(bare));
-        assert_eq!(unbound(&both, Some(&names(&["tls-exporter"])), plus, Gs2Flag::Bound), None);
-        assert_eq!(unbound(&names(&["SCRAM-SHA-256-PLUS", "PLAIN"]), None, plus, Gs2Flag::Bound), None, "never PLAIN");
-        assert_eq!(unbound(&both, None, bare, Gs2Flag::ServerCannot), Some(bare));
-        assert_eq!(unbound(&both, None, bare, Gs2Flag::Unused), None);
+        let bare = Some(Mechanism::ScramSha256);
+        assert_eq!(unbound(&both, None, Gs2Flag::Bound), bare);
+        assert_eq!(unbound(&both, Some(&names(&["tls-exporter"])), Gs2Flag::Bound), None);
+        assert_eq!(unbound(&names(&["SCRAM-SHA-256-PLUS", "PLAIN"]), None, Gs2Flag::Bound), None, "never PLAIN");
+        assert_eq!(unbound(&both, None, Gs2Flag::ServerCannot), None, "that would undo what the flag is for");
+        assert_eq!(unbound(&both, None, Gs2Flag::Unused), None);
+    }
+
+    #[test]
+    fn the_best_comes_first() {
+        let names = Mechanism::BEST_FIRST.map(Mechanism::name);
+        let expected = [
+            "SCRAM-SHA-512-PLUS",
+            "SCRAM-SHA-256-PLUS",
+            "SCRAM-SHA-1-PLUS",
+            "SCRAM-SHA-512",
+            "SCRAM-SHA-256",
+            "SCRAM-SHA-1",
+            "PLAIN",
+        ];
+        assert_eq!(names, expected);
     }
 }

@@ -27,7 +27,7 @@ fn a_header_elements_and_the_footer() {
     let received = read(&conversation());
     let begins = [
         "Header { id: Some(\"s1\"), from: Some(\"a.test\") }",
-        "Element(Known(Features(Features { starttls: Some(StartTls { required: true })",
+        "Element(Known(Features(StreamFeatures { features: Features { starttls: Some(StartTls { required: true })",
         "Element(Known(Iq(Iq { type_: Some(\"get\"), id: Some(\"a&b\"), from: Some(\"m\u{fc}ller@a.test/\u{1f600}\")",
         "Element(Known(Message { type_: Some(\"error\") }))",
         "Element(Known(Presence { type_: None }))",
