@@ -14,9 +14,9 @@ use xmpp_parsers::sasl::DefinedCondition;
 
 use super::super::{Account, Courier, Credentials, LoginError, Requester};
 use super::arguments::Arguments;
-use super::bar::{Bar, Progress};
 use super::outcome::Outcome;
 use super::output::{self, Report};
+use super::progress::Progress;
 use super::prompt::{self, NotTyped};
 use super::run::{self, End, NoLogin, World};
 use super::secrets::{self, Source};
@@ -134,7 +134,7 @@ async fn go(arguments: Arguments, prepared: Prepared) -> u8 {
     let pace = tool.arguments.pace();
     let jids = tool.targets.jids.clone();
     let end = run::run(&jids, pace, &mut tool).await;
-    tool.bar.clear();
+    tool.progress.finish();
     let planned = pace.rounds.map(|rounds| rounds.saturating_mul(jids.len() as u64));
     let status = tool.exit_status(end, planned);
     let summed = if tool.arguments.json {
@@ -158,7 +158,7 @@ struct Tool {
     credentials: Credentials,
     stop: Stop,
     width: usize,
-    bar: Bar,
+    progress: Progress,
     summary: Summary,
     /// How many outcomes the present round has.
     done: usize,
@@ -208,7 +208,7 @@ impl Tool {
             },
             credentials: Credentials { username: arguments.connreq_user.clone(), password: secret },
             width: output::width(&targets.jids),
-            bar: Bar::new(!arguments.quiet, targets.jids.len()),
+            progress: Progress::new(!arguments.quiet, targets.jids.len()),
             arguments,
             targets,
             stop,
@@ -236,8 +236,7 @@ impl Tool {
             self.output_closed = true;
         } else if !self.output_lost {
             self.output_lost = true;
-            self.bar.clear();
-            complain(&format!("standard output: {error}"));
+            self.progress.suspend(|| complain(&format!("standard output: {error}")));
         }
     }
 }
@@ -262,8 +261,7 @@ impl World for Tool {
             }
             Err(_) => ("the XMPP library gave up".to_owned(), NoLogin::Failed),
         };
-        self.bar.clear();
-        complain(&format!("cannot log in as {}: {why}", self.account.jid));
+        self.progress.suspend(|| complain(&format!("cannot log in as {}: {why}", self.account.jid)));
         Err(no_login)
     }
 
@@ -279,16 +277,14 @@ impl World for Tool {
         let written = if self.arguments.quiet || self.output_closed {
             Ok(())
         } else {
-            self.bar.make_room();
             let line = if self.arguments.json { output::json(&report) } else { Ok(output::line(&report, self.width)) };
-            line.map_err(io::Error::from).and_then(|line| say(&line))
+            line.map_err(io::Error::from).and_then(|line| self.progress.around(|| say(&line)))
         };
         if let Err(error) = written {
             self.output_failed(&error);
             return ControlFlow::Break(());
         }
-        let (done, targets) = (self.done, self.targets.jids.len());
-        self.bar.draw(Progress { round, done, targets, summary: &self.summary });
+        self.progress.show(round, self.done, &self.summary);
         ControlFlow::Continue(())
     }
 

@@ -3,10 +3,10 @@
 //! What decides, parses and words is pure and tested beside it; `run` carries it out over one login.
 
 mod arguments;
-mod bar;
 mod main;
 mod outcome;
 mod output;
+mod progress;
 mod prompt;
 mod round_trips;
 mod run;

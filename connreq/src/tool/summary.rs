@@ -22,7 +22,7 @@ pub(super) const WRONG: u8 = 4;
 pub(super) const STOPPED: u8 = 5;
 
 /// Counts per outcome, and how long the answers took.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub(super) struct Summary {
     pub(super) rounds: u64,
     pub(super) accepted: u64,
