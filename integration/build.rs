@@ -17,7 +17,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What `scripts/install-deps.sh` installs.
-const PROGRAMS: [&str; 8] = ["prosody", "erl", "ejabberdctl", "dnsmasq", "openssl", "setpriv", "faketime", "strace"];
+const PROGRAMS: [&str; 10] =
+    ["prosody", "erl", "ejabberdctl", "dnsmasq", "openssl", "ip", "setpriv", "faketime", "strace", "bindfs"];
 
 /// Modules with their tests.
 #[derive(Default)]
