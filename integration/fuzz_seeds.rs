@@ -91,7 +91,7 @@ const LOGINS: [(&str, &str); 14] = [
     ("tls_flag_refused", "login: the server refuses the login at its first message"),
     ("tls_injected", "TLS: the server sent something between <proceed/> and TLS"),
     ("tls_not_offered", "TLS: the server offers no TLS"),
-    ("direct_not_tls", "TLS: received corrupt message"),
+    ("direct_not_tls", "TLS: the server sent something that is not TLS"),
     ("impostor_no_signature", "login: the server could not prove"),
     ("bind_refused", "binding the resource: the server refuses to bind the resource: conflict"),
     ("not_xmpp", "opening the stream: the server sent something that is not XML"),

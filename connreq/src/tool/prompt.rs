@@ -28,7 +28,7 @@ pub(super) async fn ask(question: &str, stop: &mut Stop) -> Result<SecretString,
     let typed = tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt).map(SecretString::from));
     tokio::select! {
         () = stop.come() => Err(NotTyped::Stopped),
-        typed = typed => match typed.map_err(io::Error::other).flatten() {
+        typed = typed => match typed.map_err(io::Error::other).and_then(|typed| typed) {
             Ok(secret) => Ok(secret),
             // Ctrl-C: it sends the signal, too.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(NotTyped::Stopped),
