@@ -64,7 +64,7 @@ impl Fault {
                 "the server's certificate is not accepted",
             ),
             AccountDeleted | PasswordChanged => (
-                &[&["attempt failed", "the server refuses the login: not-authorized"]],
+                &[&["attempt failed", "the server refuses the login", "not-authorized"]],
                 &["Error_AuthenticationFailure"],
                 "not-authorized",
             ),

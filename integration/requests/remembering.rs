@@ -19,15 +19,15 @@ async fn a_crash_ends_no_lock_out_and_no_limit() {
             assert_not_authorized(&guesser.ask(&connection_request(CPE1, "cpe-user", "guess")).await);
         }
         assert_result(&scene.ask_once(&good_request(CPE1)).await);
+        let mark = scene.daemon.log().mark();
         scene.daemon.crash(actor).await;
-        for jid in [CPE1, CPE2] {
-            scene.wait_restart(jid, jid).await;
-        }
+        scene.daemon.log().wait(mark, &["child crashed", &format!("child={actor} ")], LIMIT).await;
         assert_unavailable(&guesser.ask(&good_request(CPE1)).await);
         assert_eq!(scene.daemon.count(1, "refused_locked").await, 1, "after the {actor}'s crash");
         assert_unavailable(&scene.ask_once(&good_request(CPE2)).await);
         assert_eq!(scene.daemon.count(2, "refused_limit").await, 1, "after the {actor}'s crash");
         assert_told(&scene, 1);
+        scene.assert_both_same().await;
     }
 }
 
