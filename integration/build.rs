@@ -17,8 +17,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What `scripts/install-deps.sh` installs.
-const PROGRAMS: [&str; 10] =
-    ["prosody", "erl", "ejabberdctl", "dnsmasq", "openssl", "ip", "setpriv", "faketime", "strace", "bindfs"];
+const PROGRAMS: [&str; 11] =
+    ["prosody", "erl", "ejabberdctl", "dnsmasq", "openssl", "ip", "setpriv", "faketime", "strace", "bindfs", "python3"];
 
 /// Modules with their tests.
 #[derive(Default)]

@@ -377,36 +377,34 @@ async fn who_asks_the_daemon_is_answered() {
 
 #[cfg(servers)]
 #[tokio::test]
-async fn ubus_is_found_through_path() {
+async fn the_socket_of_ubus_is_taken_from_the_environment_and_the_command_line_wins() {
     let prosody = Prosody::start(&["a.test"]).await;
     let mut acs = prosody.requester("acs@a.test/r").await;
     let fleet = Fleet::new(1, &[1], &prosody);
-    let setup = fleet.setup();
-    // Behind other directories, of which one is missing.
-    let path = format!("/nonexistent:{}:/usr/bin:/bin", setup.ubus.bin().display());
-    let daemon = setup.env("PATH", path).start();
+    let daemon = fleet.setup().env("XMPPD_UBUS_SOCKET", "/nonexistent/ubus.sock").start();
     fleet.all_online(&prosody).await;
     accepted(&mut acs, 1).await;
     let calls = daemon.ubus().wait_calls(1, LIMIT).await;
-    assert_eq!(calls[0].arguments, crate::harness::ubus::INFORM);
+    assert!(calls[0].announces_a_request(), "{calls:?}");
 }
 
 #[cfg(servers)]
 #[tokio::test]
-async fn without_ubus_in_path_the_requester_is_told_no_and_the_log_why() {
+async fn without_ubus_the_requester_is_told_no_and_the_log_why() {
     let prosody = Prosody::start(&["a.test"]).await;
     let mut acs = prosody.requester("acs@a.test/r").await;
     let fleet = Fleet::new(1, &[1], &prosody);
     let setup = fleet.setup();
-    // What the harness itself starts the daemon with, and nothing else.
-    let bin = setup.directory().join("bin");
-    std::fs::create_dir(&bin).unwrap();
-    let path = std::env::var_os("PATH").unwrap();
-    let setpriv = std::env::split_paths(&path).map(|directory| directory.join("setpriv")).find(|file| file.exists());
-    std::os::unix::fs::symlink(setpriv.unwrap(), bin.join("setpriv")).unwrap();
-    let daemon = setup.env("PATH", bin).start();
+    setup.ubus.leave_out();
+    let daemon = setup.start();
     fleet.all_online(&prosody).await;
     refused(&mut acs, 1, "service-unavailable").await;
-    daemon.wait_for_log(&["NOTICE", "acs@a.test/r", "failed", "'ubus' cannot be run"], LIMIT).await;
-    assert!(daemon.ubus().calls().is_empty());
+    let words = ["NOTICE", "acs@a.test/r", "failed: ubus cannot be reached", "ubus.sock: No such file"];
+    daemon.wait_for_log(&words, LIMIT).await;
+    assert_eq!(daemon.log().since(0, &["WARN", "ubus: no connection"]).len(), 1);
+    // It is there now: the next request does not wait for it to be found.
+    daemon.ubus().start_ubusd();
+    daemon.ubus().start_client();
+    accepted(&mut acs, 1).await;
+    daemon.wait_for_log(&["NOTICE", "ubus: connected again"], LIMIT).await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::harness::fleet::{accepted, jid, refused};
-use crate::harness::ubus::INFORM;
+use crate::harness::ubus::Call;
 use crate::harness::{Fleet, Prosody};
 
 /// All are online at once, on connections of their own, and each does what `id` says of it.
@@ -25,7 +25,7 @@ async fn all_online_and_answering(count: u32, accepting: &[u32]) {
         }
         assert_eq!(daemon.ubus().calls().len(), told, "after connection {id}");
     }
-    assert!(daemon.ubus().calls().iter().all(|call| call.arguments == INFORM));
+    assert!(daemon.ubus().calls().iter().all(Call::announces_a_request));
 
     let status = daemon.statuses().await;
     assert_eq!(status.len(), count as usize);
@@ -98,7 +98,7 @@ async fn twenty_connections_asked_at_once() {
     let calls = daemon.ubus().calls();
     assert!(calls.windows(2).all(|pair| pair[1].time - pair[0].time > 0.4), "told twice at once: {calls:?}");
     assert!(
-        !calls.is_empty() && calls.iter().all(|call| call.arguments == INFORM && call.status == Some(0)),
+        !calls.is_empty() && calls.iter().all(|call| call.announces_a_request() && call.status == Some(0)),
         "{calls:?}"
     );
 }

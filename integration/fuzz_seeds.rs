@@ -18,6 +18,8 @@ mod stanza_oracle;
 mod stanza_to_decision;
 #[path = "../fuzz/src/tree.rs"]
 mod tree;
+#[path = "../fuzz/src/ubus_bytes.rs"]
+mod ubus_bytes;
 #[path = "../fuzz/src/uci_diff.rs"]
 mod uci_diff;
 #[path = "../fuzz/src/uci_text.rs"]
@@ -30,7 +32,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-const TARGETS: [&str; 4] = ["login_bytes", "stanza_to_decision", "uci_diff", "uci_text"];
+const TARGETS: [&str; 5] = ["login_bytes", "stanza_to_decision", "ubus_bytes", "uci_diff", "uci_text"];
 
 fn directory(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "../fuzz", name].iter().collect()
@@ -68,6 +70,11 @@ fn there_are_seeds_for_each_target_and_no_others() {
 #[test]
 fn uci_text_is_read_or_refused() {
     replay("uci_text", |_, input| uci_text::run(input));
+}
+
+#[test]
+fn bytes_from_ubusd_do_no_harm() {
+    replay("ubus_bytes", |_, input| ubus_bytes::run(input));
 }
 
 #[test]

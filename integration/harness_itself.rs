@@ -4,14 +4,13 @@ mod network;
 
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
-use std::time::Duration;
 
 use rustix::process::{Signal, test_kill_process};
+use serde_json::json;
 
 use crate::harness::log::Log;
 use crate::harness::process::{self, Process};
-use crate::harness::ubus::{INFORM, Ubus};
+use crate::harness::ubus::Ubus;
 use crate::harness::{End, LIMIT, Options, Prosody, Trace, UciFile, Work, until};
 
 #[cfg(servers)]
@@ -143,24 +142,65 @@ async fn a_process_that_is_busy_is_told_from_one_that_waits() {
     assert!(work.excess().is_some(), "{work:?}");
 }
 
+/// What the real programs printed, and how they ended, when the messages of the recorded exchanges were taken down.
 #[tokio::test]
-async fn ubus_accepts_one_call_and_writes_down_every_one() {
+async fn the_bus_does_what_the_real_one_was_seen_to_do() {
     let directory = tempfile::tempdir().unwrap();
     let ubus = Ubus::new(directory.path());
-    let call = |arguments: &[&str]| Command::new(ubus.bin().join("ubus")).args(arguments).output().unwrap().status;
-    assert_eq!(call(&INFORM).code(), Some(0));
-    assert_eq!(call(&["call", "tr069", "inform"]).code(), Some(64));
-    assert_eq!(call(&["-t", "1", "call", "tr069", "inform", "{}"]).code(), Some(64));
-    ubus.fail_with(4);
-    assert_eq!(call(&INFORM).code(), Some(4));
-    ubus.behave();
-    ubus.take(Duration::from_millis(50));
-    assert_eq!(call(&INFORM).code(), Some(0));
-    let calls = ubus.wait_calls(5, LIMIT).await;
-    assert_eq!(calls[0].arguments, INFORM);
-    assert_eq!(calls[1].arguments, ["call", "tr069", "inform"]);
-    let statuses: Vec<_> = calls.iter().map(|call| call.status).collect();
-    assert_eq!(statuses, [Some(0), Some(64), Some(64), Some(4), Some(0)]);
+    ubus.start_with_daemon();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/data/ubus/exchanges.json");
+    let exchanges: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let mut compared = 0;
+    for exchange in exchanges.as_array().unwrap() {
+        let title = exchange["title"].as_str().unwrap();
+        let Some(arguments) = exchange["what"]["args"].as_array() else { continue };
+        // What xmppd offers is compared where xmppd runs.
+        if title.contains("xmppd") {
+            continue;
+        }
+        if title.contains("never answers") {
+            ubus.answer(&json!({"fate": "never"}));
+        }
+        let arguments: Vec<&str> = arguments[1..].iter().map(|argument| argument.as_str().unwrap()).collect();
+        let output = ubus.run(&arguments);
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let seen = (output.status.code(), text(&output.stdout), text(&output.stderr));
+        let what = |name: &str| exchange["what"][name].as_str().unwrap().to_owned();
+        let exit = exchange["what"]["exit"].as_i64().and_then(|exit| i32::try_from(exit).ok());
+        assert_eq!(seen, (exit, what("stdout"), what("stderr")), "{title}");
+        compared += 1;
+    }
+    assert!(compared >= 7, "{compared}");
+}
+
+#[tokio::test]
+async fn each_cwmp_client_takes_its_own_words_and_writes_down_every_call() {
+    let directory = tempfile::tempdir().unwrap();
+    let ubus = Ubus::new(directory.path());
+    ubus.start_with_daemon();
+    let started = json!({"status": 1, "info": "Session started"});
+    let unknown = json!({"status": -1, "info": "not able to get the event code"});
+    let refused =
+        |word: &str| Err((254, format!("Command failed: ubus call tr069 inform {word} (Invalid argument)\n")));
+    let words =
+        [r#"{"event":"6 CONNECTION REQUEST"}"#, r#"{"event":"6 connection request"}"#, r#"{"event":"2 PERIODIC"}"#];
+    let mut calls = 0;
+    for (kind, expected) in [
+        ("icwmp2018", [Ok(started.clone()), Ok(started.clone()), Ok(unknown.clone())]),
+        ("icwmp2022", [Ok(started.clone()), Ok(unknown.clone()), Ok(unknown.clone())]),
+        ("easycwmp", [Ok(json!(null)), Ok(json!(null)), refused(words[2])]),
+    ] {
+        ubus.answer(&json!({"kind": kind}));
+        for (word, expected) in words.iter().zip(expected) {
+            let arguments: serde_json::Value = serde_json::from_str(word).unwrap();
+            assert_eq!(ubus.call("tr069", "inform", &arguments), expected, "{kind} {word}");
+            calls += 1;
+            assert_eq!(ubus.calls().len(), calls);
+        }
+    }
+    let calls = ubus.calls();
+    assert!(calls[0].announces_a_request() && !calls[1].announces_a_request());
+    assert_eq!((calls[0].status, calls[8].status), (Some(0), Some(2)));
 }
 
 #[test]

@@ -65,6 +65,8 @@ mod storms;
 #[cfg(servers)]
 mod strangers;
 mod stream_errors;
+#[cfg(servers)]
+mod ubus;
 
 #[cfg(not(servers))]
 mod left_out {

@@ -10,7 +10,7 @@ export CONNREQ_PASSWORD=$account_password
 export CONNREQ_SECRET='cpe-secret'
 
 dir=$(mktemp -d)
-server=; daemon=; printer=
+server=; daemon=; printer=; ubusd=; client=
 
 # ------------------------------------------------------------------------------------------------ helpers
 
@@ -31,6 +31,8 @@ finish() {
 		kill -KILL "$daemon" 2> /dev/null || true
 	fi
 	[ -z "$printer" ] || wait "$printer" 2> /dev/null || true
+	[ -z "$client" ] || kill -KILL "$client" 2> /dev/null || true
+	[ -z "$ubusd" ] || kill -KILL "$ubusd" 2> /dev/null || true
 	[ -z "$server" ] || kill -KILL "$server" 2> /dev/null || true
 	[ -z "$server" ] || wait "$server" 2> /dev/null || true
 	rm -rf "$dir"
@@ -74,7 +76,8 @@ account() {
 	printf 'return { ["password"] = "%s"; };\n' "$account_password" > "$folder/$1.dat"
 }
 
-calls() { if [ -e "$dir/ubus.calls" ]; then wc -l < "$dir/ubus.calls"; else echo 0; fi; }
+calls() { find "$dir/cwmp/calls" -name '*.end' | wc -l; }
+last_call() { find "$dir/cwmp/calls" -type f ! -name '*.end' | sort | tail -n 1 | xargs cat; }
 
 # ask ACCOUNT CPE...: prints what connreq says and gives its exit status
 ask() {
@@ -97,9 +100,8 @@ accepted() {
 	note "$1@$host asks $2"
 	ask_expecting 0 "$@"
 	[ "$(calls)" -eq $((before + 1)) ] || fail "the CWMP client was told $(($(calls) - before)) times"
-	[ "$(tail -n 1 "$dir/ubus.calls")" = '-t 1 call tr069 inform {"event":"6 connection request"}' ] ||
-		fail "ubus was called otherwise: $(tail -n 1 "$dir/ubus.calls")"
-	note "the CWMP client was told: ubus $(tail -n 1 "$dir/ubus.calls")"
+	[ "$(last_call)" = '["inform", {"event": "6 CONNECTION REQUEST"}]' ] || fail "the CWMP client was told otherwise: $(last_call)"
+	note "the CWMP client was told on ubus: tr069 $(last_call)"
 }
 refused() {
 	local before
@@ -166,6 +168,18 @@ start_server() {
 	fail "Prosody does not start"
 }
 
+# Stand-ins for ubusd and for a CWMP client that answers as icwmp does.
+start_bus() {
+	mkdir -p "$dir/cwmp/calls"
+	echo '{"kind": "icwmp2022"}' > "$dir/cwmp/behaviour"
+	setpriv --pdeathsig KILL -- python3 -sB integration/harness/ubus/ubusd.py "$dir/ubus.sock" "$dir/violations" &
+	ubusd=$!
+	wait_for 20 "ubusd's start" test -S "$dir/ubus.sock"
+	setpriv --pdeathsig KILL -- python3 -sB integration/harness/ubus/cwmp_client.py "$dir/ubus.sock" "$dir/cwmp" &
+	client=$!
+	wait_for 20 "the CWMP client's start" test -e "$dir/cwmp/ready"
+}
+
 # What /etc/config/xmpp says: set these, then `commit`. Connection i is the i-th of them.
 allowed="acs@$host"; connections=(cpe1); enabled=(1)
 section() { printf "\nconfig %s\n" "$1"; }
@@ -218,20 +232,16 @@ start_server
 note "it listens on 127.0.0.1:$port"
 
 heading "xmppd logs in as cpe1@$host over TLS; acs@$host may send connection requests"
-mkdir "$dir/config" "$dir/bin"
+mkdir "$dir/config"
 (umask 077 && config_text > "$dir/config/xmpp")
 (umask 077 && printf "config cpe 'cpe'\n\toption userid 'cpe-user'\n\toption passwd '%s'\n" "$CONNREQ_SECRET" > "$dir/config/cwmp")
 show < "$dir/config/xmpp"
-cat > "$dir/bin/ubus" <<-END
-	#!/bin/sh
-	echo "\$*" >> '$dir/ubus.calls'
-END
-chmod 755 "$dir/bin/ubus"
+start_bus
 mkfifo "$dir/log"
 sed -u 's/^/   xmppd | /' < "$dir/log" &
 printer=$!
-PATH=$dir/bin:$PATH setpriv --pdeathsig TERM -- "$bin/xmppd" run --config "$dir/config/xmpp" \
-	--cwmp-config "$dir/config/cwmp" --socket "$dir/xmppd.sock" > "$dir/log" 2>&1 &
+setpriv --pdeathsig TERM -- "$bin/xmppd" run --config "$dir/config/xmpp" \
+	--cwmp-config "$dir/config/cwmp" --socket "$dir/xmppd.sock" --ubus-socket "$dir/ubus.sock" > "$dir/log" 2>&1 &
 daemon=$!
 wait_for 20 "xmppd's login" online "cpe1@$host/wan"
 first=$(session "cpe1@$host/wan")

@@ -15,7 +15,7 @@ command -v cc > /dev/null || die "a C compiler is missing; install gcc"
 # command:package
 needed=(
 	prosody:prosody erl:erlang-base ejabberdctl:ejabberd dnsmasq:dnsmasq-base
-	openssl:openssl ip:iproute2 setpriv:util-linux faketime:faketime strace:strace bindfs:bindfs
+	openssl:openssl ip:iproute2 setpriv:util-linux faketime:faketime strace:strace bindfs:bindfs python3:python3
 )
 packages=()
 for pair in "${needed[@]}"; do

@@ -23,8 +23,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 const ENVIRONMENT: &str = "\
 Environment:
-  XMPPD_CONFIG, XMPPD_CWMP_CONFIG, XMPPD_SOCKET
-                      the same as --config, --cwmp-config and --socket, which win
+  XMPPD_CONFIG, XMPPD_CWMP_CONFIG, XMPPD_SOCKET, XMPPD_UBUS_SOCKET
+                      the same as --config, --cwmp-config, --socket and
+                      --ubus-socket, which win
   XMPPD_RESOLV_CONF   the resolver's configuration [/etc/resolv.conf]
   XMPPD_HOSTS         the hosts file [/etc/hosts]
 
@@ -62,6 +63,9 @@ pub struct Files {
     /// The control socket [default: /var/run/xmppd/xmppd.sock]
     #[arg(long, value_name = "FILE")]
     pub socket: Option<PathBuf>,
+    /// The socket of ubusd [default: /var/run/ubus/ubus.sock, then /var/run/ubus.sock]
+    #[arg(long, value_name = "FILE")]
+    pub ubus_socket: Option<PathBuf>,
 }
 
 /// What to do.
@@ -119,6 +123,7 @@ fn startup(files: &Files) -> Result<Startup, String> {
         config: files.config.clone(),
         cwmp_config: files.cwmp_config.clone(),
         socket: files.socket.clone(),
+        ubus_socket: files.ubus_socket.clone(),
     };
     Startup::from_layers(std::env::vars_os(), &arguments).map_err(|error| error.to_string())
 }

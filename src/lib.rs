@@ -7,12 +7,14 @@ pub mod actors;
 pub mod cli;
 pub mod config;
 pub mod cwmp;
+pub mod document;
 pub mod file;
 pub mod logging;
 pub mod shutdown;
 pub mod status;
 pub mod supervision;
 pub mod text;
+pub mod ubus;
 pub mod xmpp;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The xmppd program, as it is installed: configuration files, a control socket, a `ubus` in PATH, signals.
+//! The xmppd program, as it is installed: configuration files, a control socket, a bus, signals.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub struct Setup {
     pub xmpp: UciFile,
     /// /etc/config/cwmp
     pub cwmp: UciFile,
-    /// The CWMP client's door.
+    /// The bus with the CWMP client.
     pub ubus: Ubus,
 }
 
@@ -109,7 +109,7 @@ impl Setup {
         self.socket.clone()
     }
 
-    /// A directory that is gone with the daemon.
+    /// A directory that is gone with the daemon. Its `bin` comes first in the daemon's PATH.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
@@ -121,9 +121,10 @@ impl Setup {
     }
 
     fn run(&self) -> (Process, Log) {
+        self.ubus.start_with_daemon();
         let system = std::env::var_os("PATH").unwrap_or_default();
-        let path =
-            std::env::join_paths(std::iter::once(self.ubus.bin()).chain(std::env::split_paths(&system))).unwrap();
+        let own = self.directory.path().join("bin");
+        let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&system))).unwrap();
         let (log, end) = Log::create(self.directory.path().join(format!("log-{:08x}", rand::random::<u32>())));
         let mut words = if self.traced { self.trace().words() } else { Vec::new() };
         words.extend(self.through.iter().cloned());
@@ -138,6 +139,8 @@ impl Setup {
             .arg(self.cwmp.path())
             .arg("--socket")
             .arg(self.socket())
+            .arg("--ubus-socket")
+            .arg(self.ubus.socket())
             .args(&self.arguments)
             .env("PATH", path)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -150,7 +153,7 @@ impl Setup {
 
     /// In a directory that the daemon does not watch: it would see itself at work.
     fn trace(&self) -> Trace {
-        Trace::at(self.ubus.bin().join("trace"))
+        Trace::at(self.ubus.directory().join("trace"))
     }
 }
 
@@ -177,7 +180,7 @@ impl Daemon {
         &self.setup.cwmp
     }
 
-    /// The CWMP client's door.
+    /// The bus with the CWMP client.
     pub fn ubus(&self) -> &Ubus {
         &self.setup.ubus
     }
@@ -275,7 +278,7 @@ impl Drop for Daemon {
             for line in self.log.lines() {
                 eprintln!("{line}");
             }
-            eprintln!("--- calls of ubus: {:?}", self.setup.ubus.calls());
+            eprintln!("--- calls of the CWMP client: {:?}", self.setup.ubus.calls());
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod bystander;
 pub mod ca;
 pub mod clock;
+pub mod command;
 pub mod connreq;
 pub mod daemon;
 pub mod dns;
@@ -40,6 +41,7 @@ pub mod wire;
 pub use bystander::Bystander;
 pub use ca::{Ca, ServerCert, Validity};
 pub use clock::Clock;
+pub use command::CommandProgram;
 pub use daemon::{Daemon, Setup};
 pub use dns::{Dns, Record};
 pub use ejabberd::Ejabberd;

@@ -81,11 +81,11 @@ async fn the_time_that_the_cwmp_client_may_take() {
     scene.edit_rules(|settings| settings.set("notify_timeout_ms", 100)).await;
     scene.daemon.ubus().hold();
     assert_unavailable(&scene.ask_once(&good_request(CPE1)).await);
-    scene.daemon.wait_for_log(&["did not end within 100 ms"], LIMIT).await;
+    scene.daemon.wait_for_log(&["no answer on ubus within 100 ms"], LIMIT).await;
     scene.by(How::Commit);
     scene.edit_rules(|settings| settings.set("notify_timeout_ms", 200)).await;
     assert_unavailable(&scene.ask_once(&good_request(CPE1)).await);
-    scene.daemon.wait_for_log(&["did not end within 200 ms"], LIMIT).await;
+    scene.daemon.wait_for_log(&["no answer on ubus within 200 ms"], LIMIT).await;
     scene.assert_both_same().await;
 }
 

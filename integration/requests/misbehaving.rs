@@ -1,4 +1,4 @@
-//! A CWMP client's door that does what it should not: one answer all the same, nothing of it is left, and the next request
+//! A `notify_command` that does what it should not: one answer all the same, nothing of it is left, and the next request
 //! works.
 
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::assert_told;
 use crate::harness::proc::{descriptors, is_running, kill, wait_childless, wait_descriptors, wait_group_gone};
 use crate::harness::stanzas::{assert_result, assert_unavailable, good_request, id};
-use crate::harness::{CPE1, CPE2, LIMIT, Scene, until};
+use crate::harness::{CPE1, CPE2, CommandProgram, LIMIT, Scene, until};
 
 /// What comes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,24 +18,24 @@ enum Comes {
 }
 use Comes::{No, Yes};
 
-/// How long `ubus` may take where it comes to its end, however slow the machine is.
+/// How long the command may take where it comes to its end, however slow the machine is.
 const LONG: u32 = 10_000;
 /// And where it does not.
 const SHORT: u32 = 1500;
 const KILLED: Comes = No("did not end within 1500 ms and was killed");
 
-/// What `ubus` does before it ends; processes that are meant to outlive it write their numbers to `$state/left`.
+/// What the command does before it ends; processes that are meant to outlive it write their numbers to `$state/left`.
 const ENDS: [(&str, &str, Comes); 10] = [
     ("is slow", "sleep 0.3", Yes),
     ("prints 10 MB", "head -c 10000000 /dev/zero", Yes),
     ("prints 10 MB of errors", "head -c 10000000 /dev/zero >&2", Yes),
     ("prints what is no text", r"printf '\377\000\033[2J\n%s\r' x", Yes),
     ("closes its output and ends", "exec >&- 2>&-; sleep 0.2", Yes),
-    ("says no", "finish 1", No("ended with exit status 1")),
+    ("says no", "exit 1", No("ended with exit status 1")),
     ("is killed", "kill -KILL $$", No("was ended by signal 9")),
     ("crashes", "ulimit -c 0; kill -SEGV $$", No("was ended by signal 11")),
-    ("leaves a child with its output open", "sleep 1000 & echo $! > $state/left; finish 0", Yes),
-    ("leaves a daemon", "setsid sleep 1000 & echo $! > $state/left; finish 0", Yes),
+    ("leaves a child with its output open", "sleep 1000 & echo $! > $state/left; exit 0", Yes),
+    ("leaves a daemon", "setsid sleep 1000 & echo $! > $state/left; exit 0", Yes),
 ];
 
 /// What it does and does not end.
@@ -53,11 +53,16 @@ const HANGS: [(&str, &str, Comes); 10] = [
     ("starts a daemon and hangs", "setsid sleep 1000 & echo $! > $state/left; sleep 1000", KILLED),
 ];
 
-/// A scene, and how many descriptors xmppd has open when nothing is going on.
-async fn start(limit: u32) -> (Scene, usize) {
+/// A scene, and how many descriptors xmppd has open when nothing is going on. The CWMP client is told by this command, or
+/// on ubus.
+async fn start(limit: u32, command: Option<&Path>) -> (Scene, usize) {
     let mut scene = Scene::with(|settings| {
         settings.set("notify_timeout_ms", limit);
         settings.set("connreq_limit", 0);
+        if let Some(command) = command {
+            settings.set("notify", "command");
+            settings.set("notify_command", command.display());
+        }
     })
     .await;
     assert_result(&scene.ask_once(&good_request(CPE1)).await);
@@ -94,22 +99,24 @@ async fn once(scene: &mut Scene, open: usize, what: &str, comes: Comes, mend: im
 }
 
 #[tokio::test]
-async fn a_ubus_that_ends_somehow_is_answered_once_and_leaves_nothing_behind() {
+async fn a_command_that_ends_somehow_is_answered_once_and_leaves_nothing_behind() {
     each_leaves_nothing_behind(LONG, &ENDS).await;
 }
 
 #[tokio::test]
-async fn a_ubus_that_hangs_somehow_is_answered_once_and_leaves_nothing_behind() {
+async fn a_command_that_hangs_somehow_is_answered_once_and_leaves_nothing_behind() {
     each_leaves_nothing_behind(SHORT, &HANGS).await;
 }
 
 async fn each_leaves_nothing_behind(limit: u32, cases: &[(&str, &str, Comes)]) {
-    let (mut scene, open) = start(limit).await;
+    let directory = tempfile::tempdir().unwrap();
+    let program = CommandProgram::new(directory.path());
+    let (mut scene, open) = start(limit, Some(&program.path())).await;
     for &(what, does, comes) in cases {
-        let note = scene.daemon.ubus().file("leader");
-        scene.daemon.ubus().does(&format!("echo $$ > $state/leader\n{does}"));
-        once(&mut scene, open, what, comes, |scene| scene.daemon.ubus().behave()).await;
-        let left = scene.daemon.ubus().file("left");
+        let note = program.file("leader");
+        program.does(&format!("echo $$ > $state/leader\n{does}"));
+        once(&mut scene, open, what, comes, |_| program.behave()).await;
+        let left = program.file("left");
         if left.exists() {
             let pid = number(&left);
             assert!(is_running(pid), "{what}: a daemon is meant to live");
@@ -118,36 +125,38 @@ async fn each_leaves_nothing_behind(limit: u32, cases: &[(&str, &str, Comes)]) {
         }
         wait_group_gone(number(&note), what).await;
     }
-    assert_told(&scene, 1 + 2 * cases.len());
+    assert_eq!(program.calls(), 1 + 2 * cases.len());
     scene.assert_both_same().await;
     let longest = scene.daemon.log().lines().iter().map(String::len).max();
     assert!(longest < Some(5000), "{longest:?} bytes in one line of the log");
 }
 
 #[tokio::test]
-async fn a_ubus_that_cannot_be_run_is_unavailable_until_it_can() {
-    let (mut scene, open) = start(LONG).await;
-    scene.daemon.ubus().executable(false);
-    once(&mut scene, open, "not executable", No("'ubus' cannot be run"), |scene| scene.daemon.ubus().executable(true))
+async fn a_command_that_cannot_be_run_is_unavailable_until_it_can() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = CommandProgram::new(directory.path());
+    let (mut scene, open) = start(LONG, Some(&program.path())).await;
+    program.executable(false);
+    once(&mut scene, open, "not executable", No("tell' cannot be run"), |_| program.executable(true)).await;
+    let aside = program.file("aside");
+    std::fs::rename(program.path(), &aside).unwrap();
+    once(&mut scene, open, "missing", No("tell' cannot be run"), |_| std::fs::rename(&aside, program.path()).unwrap())
         .await;
-    let ubus = scene.daemon.ubus().bin().join("ubus");
-    let aside = ubus.with_file_name("aside");
-    std::fs::rename(&ubus, &aside).unwrap();
-    once(&mut scene, open, "missing", No("'ubus' cannot be run"), |_| std::fs::rename(&aside, &ubus).unwrap()).await;
-    assert_told(&scene, 3);
+    assert_eq!(program.calls(), 3);
     scene.assert_both_same().await;
 }
 
 /// No shell is asked for help: neither to find a program nor to run what says not by whom it is to be run.
 #[tokio::test]
 async fn a_command_is_found_as_the_system_finds_it() {
-    let (mut scene, open) = start(LONG).await;
-    let bin = scene.daemon.ubus().bin();
+    let (mut scene, open) = start(LONG, None).await;
+    let bin = scene.daemon.directory().join("bin");
+    std::fs::create_dir(&bin).unwrap();
     let put = |name: &str, text: &str| {
         std::fs::write(bin.join(name), text).unwrap();
         std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
     };
-    let said = bin.with_file_name("said");
+    let said = scene.daemon.directory().join("said");
     put(
         "tell",
         &format!("#!/bin/sh\nprintf '%s|' \"$@\" \"$XMPPD_FROM\" \"$XMPPD_CONNECTION\" > '{}'\n", said.display()),
@@ -159,13 +168,13 @@ async fn a_command_is_found_as_the_system_finds_it() {
     let cases = [
         ("tell one 'two words'", Yes, "one|two words|acs@a.test/r|1|"),
         // As xmppd's working directory has it.
-        ("ubus/bin/tell relative", Yes, "relative|acs@a.test/r|1|"),
-        ("./ubus/bin/../bin/tell", Yes, "acs@a.test/r|1|"),
+        ("bin/tell relative", Yes, "relative|acs@a.test/r|1|"),
+        ("./bin/../bin/tell", Yes, "acs@a.test/r|1|"),
         ("no-interpreter", No("'no-interpreter' cannot be run"), ""),
         ("empty", No("'empty' cannot be run"), ""),
         ("another-interpreter", No("'another-interpreter' cannot be run"), ""),
         ("no-such-program", No("'no-such-program' cannot be run"), ""),
-        ("ubus/bin", No("'ubus/bin' cannot be run"), ""),
+        ("bin", No("'bin' cannot be run"), ""),
         ("tell;tell", No("'tell;tell' cannot be run"), ""),
         ("killed", No("was ended by signal 15"), ""),
     ];
@@ -198,7 +207,7 @@ async fn a_command_is_found_as_the_system_finds_it() {
 #[tokio::test]
 async fn five_hundred_requests_while_one_is_under_way_share_its_call() {
     for (status, accepted) in [(0, true), (1, false)] {
-        let (mut scene, open) = start(LONG).await;
+        let (mut scene, open) = start(LONG, None).await;
         scene.daemon.ubus().fail_with(status);
         scene.daemon.ubus().hold();
         let first = good_request(CPE1);

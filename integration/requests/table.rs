@@ -82,19 +82,19 @@ async fn rows_that_settings_decide<S: Server>() {
 
 async fn rows_that_the_cwmp_client_decides<S: Server>() {
     let mut play = Play::<S>::start().await;
-    play.daemon.ubus().fail_with(4);
-    play.everybody(GOOD, Outcome::NotifyFailed("exit status 4")).await;
+    play.daemon.ubus().fail_with(9);
+    play.everybody(GOOD, Outcome::NotifyFailed("the call on ubus failed: Unknown error")).await;
     play.row(ACS, NO_PASSWORD, Outcome::Refused(Refusal::Malformed)).await;
     play.daemon.ubus().hold();
     play.set("notify_timeout_ms", "1000").await;
-    play.everybody(GOOD, Outcome::NotifyFailed("did not end within 1000 ms")).await;
+    play.everybody(GOOD, Outcome::NotifyFailed("no answer on ubus within 1000 ms")).await;
     play.set("notify_timeout_ms", "10000").await;
     play.daemon.ubus().behave();
     play.everybody(GOOD, Outcome::Accepted).await;
     // One that fails counts against the limit like any other.
-    play.daemon.ubus().fail_with(4);
+    play.daemon.ubus().fail_with(9);
     play.set("connreq_limit", "1").await;
-    play.row(ACS, GOOD, Outcome::NotifyFailed("exit status 4")).await;
+    play.row(ACS, GOOD, Outcome::NotifyFailed("the call on ubus failed: Unknown error")).await;
     play.everybody(GOOD, Outcome::Refused(Refusal::Limit)).await;
     play.no_secrets();
 }

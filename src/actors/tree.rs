@@ -41,6 +41,7 @@ use crate::supervision::{
     Child, ChildSpec, ExitReason, Intensity, RestartType, Running, Shutdown, Strategy, SupervisionError, Supervisor,
     Update,
 };
+use crate::ubus::Sockets;
 use crate::xmpp::resolve::Resolver;
 use crate::xmpp::tls::TrustStores;
 
@@ -133,7 +134,7 @@ impl Tree {
     }
 
     fn start_notifier(&self) -> Running {
-        let (address, running) = Running::actor(Notifier);
+        let (address, running) = Running::actor(Notifier::new(Sockets::new(self.startup.ubus_socket.as_deref())));
         self.notifier.set(address.recipient());
         running
     }

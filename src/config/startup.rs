@@ -18,6 +18,8 @@ pub struct Startup {
     pub cwmp_config: PathBuf,
     /// `--socket`, `XMPPD_SOCKET`: the control socket, default `/var/run/xmppd/xmppd.sock`.
     pub socket: PathBuf,
+    /// `--ubus-socket`, `XMPPD_UBUS_SOCKET`: the socket of `ubusd`; none: the default places.
+    pub ubus_socket: Option<PathBuf>,
     /// `XMPPD_RESOLV_CONF`: default `/etc/resolv.conf`.
     pub resolv_conf: PathBuf,
     /// `XMPPD_HOSTS`: default `/etc/hosts`.
@@ -30,6 +32,7 @@ impl Default for Startup {
             config: "/etc/config/xmpp".into(),
             cwmp_config: "/etc/config/cwmp".into(),
             socket: "/var/run/xmppd/xmppd.sock".into(),
+            ubus_socket: None,
             resolv_conf: "/etc/resolv.conf".into(),
             hosts: "/etc/hosts".into(),
         }
@@ -48,6 +51,9 @@ pub struct Arguments {
     /// `--socket`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub socket: Option<PathBuf>,
+    /// `--ubus-socket`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ubus_socket: Option<PathBuf>,
 }
 
 /// A path that cannot be one.
@@ -62,10 +68,11 @@ pub enum StartupError {
 }
 
 /// The variables, by the settings they set.
-const VARIABLES: [(&str, &str); 5] = [
+const VARIABLES: [(&str, &str); 6] = [
     ("XMPPD_CONFIG", "config"),
     ("XMPPD_CWMP_CONFIG", "cwmp_config"),
     ("XMPPD_SOCKET", "socket"),
+    ("XMPPD_UBUS_SOCKET", "ubus_socket"),
     ("XMPPD_RESOLV_CONF", "resolv_conf"),
     ("XMPPD_HOSTS", "hosts"),
 ];
@@ -84,13 +91,14 @@ impl Startup {
             Figment::from(Serialized::defaults(Self::default())).merge(environment).merge(CommandLine(arguments));
         let startup: Self = figment.extract().map_err(|error| StartupError::Unusable(Box::new(error)))?;
         for (name, path) in [
-            ("config", &startup.config),
-            ("cwmp_config", &startup.cwmp_config),
-            ("socket", &startup.socket),
-            ("resolv_conf", &startup.resolv_conf),
-            ("hosts", &startup.hosts),
+            ("config", Some(&startup.config)),
+            ("cwmp_config", Some(&startup.cwmp_config)),
+            ("socket", Some(&startup.socket)),
+            ("ubus_socket", startup.ubus_socket.as_ref()),
+            ("resolv_conf", Some(&startup.resolv_conf)),
+            ("hosts", Some(&startup.hosts)),
         ] {
-            if path.as_os_str().is_empty() {
+            if path.is_some_and(|path| path.as_os_str().is_empty()) {
                 let source = figment.find_metadata(name);
                 let name = source.map(|source| source.interpolate(&Profile::Default, &[name]));
                 return Err(StartupError::Empty(name.unwrap_or_default()));
@@ -156,6 +164,7 @@ mod tests {
             ("XMPPD_CONFIG", "/c"),
             ("XMPPD_CWMP_CONFIG", "123"),
             ("XMPPD_SOCKET", "true"),
+            ("XMPPD_UBUS_SOCKET", "/u"),
             ("XMPPD_RESOLV_CONF", "[1]"),
             ("XMPPD_HOSTS", "/h"),
             ("XMPPD_OTHER", "x"),
@@ -165,6 +174,7 @@ mod tests {
             config: "/c".into(),
             cwmp_config: "123".into(),
             socket: "true".into(),
+            ubus_socket: Some("/u".into()),
             resolv_conf: "[1]".into(),
             hosts: "/h".into(),
         };

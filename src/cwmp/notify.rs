@@ -1,4 +1,4 @@
-//! Running the program that tells the CWMP client to call home. No shell is involved.
+//! Runs the program that notifies the CWMP client (`notify 'command'`). No shell is involved.
 
 use std::convert::Infallible;
 use std::io;
@@ -10,10 +10,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
-use crate::config::model::Notify;
-
-/// What icwmp and easycwmp register on ubus; `-t 1` because it answers at once or not at all.
-const UBUS: [&str; 7] = ["ubus", "-t", "1", "call", "tr069", "inform", "{\"event\":\"6 connection request\"}"];
+use crate::ubus::CallError;
 
 /// How much of a program's output goes to the log; the rest is read and dropped, so that it never blocks the program.
 const LOGGED_OUTPUT: usize = 1024;
@@ -59,7 +56,16 @@ pub enum NotifyError {
         /// The limit.
         limit: Duration,
     },
-    /// Whoever runs the program is not there.
+    /// The call on ubus failed.
+    #[error(transparent)]
+    Ubus(#[from] CallError),
+    /// The CWMP client refuses the event: its words, or its status.
+    #[error("the CWMP client says: {0}")]
+    ClientSays(String),
+    /// The `status` in the CWMP client's answer is neither an integer nor a decimal string.
+    #[error("the CWMP client's answer has a status that is no number")]
+    NoStatus,
+    /// The notifier crashed, or is not running.
     #[error("the notifier is not running")]
     NoNotifier,
 }
@@ -69,13 +75,9 @@ pub enum NotifyError {
 ///
 /// # Errors
 /// [`NotifyError`].
-pub async fn run(notify: &Notify, context: &NotifyContext, limit: Duration) -> Result<(), NotifyError> {
-    let words: Vec<&str> = match notify {
-        Notify::Ubus => UBUS.to_vec(),
-        Notify::Command(words) => words.iter().map(String::as_str).collect(),
-    };
-    let (program, arguments) = words.split_first().unwrap_or((&"", &[]));
-    let program = (*program).to_owned();
+pub async fn run(words: &[String], context: &NotifyContext, limit: Duration) -> Result<(), NotifyError> {
+    let (program, arguments) = words.split_first().map_or(("", [].as_slice()), |(first, rest)| (first.as_str(), rest));
+    let program = program.to_owned();
     let spawned = Command::new(&program)
         .args(arguments)
         .env("XMPPD_CONNECTION", &context.connection)

@@ -36,12 +36,12 @@ impl Script {
     }
 
     /// Run by the shell, so that nothing that another test has forked holds the file open for writing.
-    fn notify(&self) -> Notify {
-        Notify::Command(vec!["/bin/sh".to_owned(), self.path("script").display().to_string()])
+    fn command(&self) -> Vec<String> {
+        vec!["/bin/sh".to_owned(), self.path("script").display().to_string()]
     }
 
     fn run(&self, limit: Duration) -> Result<(), NotifyError> {
-        run_async(run(&self.notify(), &context(), limit))
+        run_async(run(&self.command(), &context(), limit))
     }
 
     fn read(&self, name: &str) -> String {
@@ -114,19 +114,19 @@ fn a_program_that_is_not_there_or_no_program_is_said_to_be_that() {
         script.directory.path().display().to_string(),
         String::new(),
     ] {
-        let result = run_async(run(&Notify::Command(vec![program.clone()]), &context(), LONG));
+        let result = run_async(run(std::slice::from_ref(&program), &context(), LONG));
         assert!(matches!(&result, Err(NotifyError::NotRun { program: named, .. }) if *named == program), "{result:?}");
     }
-    let nothing = run_async(run(&Notify::Command(Vec::new()), &context(), LONG));
+    let nothing = run_async(run(&[], &context(), LONG));
     assert!(matches!(nothing, Err(NotifyError::NotRun { .. })), "{nothing:?}");
 }
 
 #[test]
 fn the_program_knows_for_whom_and_no_shell_is_involved() {
     let script = Script::new("echo \"$XMPPD_CONNECTION|$XMPPD_ALIAS|$XMPPD_FROM\" > out; printf '%s\\n' \"$@\" >> out");
-    let Notify::Command(mut words) = script.notify() else { unreachable!() };
+    let mut words = script.command();
     words.extend(["a b".to_owned(), "$HOME".to_owned(), "*".to_owned(), String::new(), "`x`;&".to_owned()]);
-    assert_eq!(run_async(run(&Notify::Command(words), &context(), LONG)), Ok(()));
+    assert_eq!(run_async(run(&words, &context(), LONG)), Ok(()));
     assert_eq!(script.read("out"), "7|cpe 7|acs@a.test/\u{fc}$(r)\na b\n$HOME\n*\n\n`x`;&");
 }
 
@@ -195,8 +195,8 @@ fn endless_output_does_not_stop_the_clock() {
 fn who_is_no_longer_waited_for_is_ended() {
     let script = Script::new("sleep 1000 & echo $! > child.new; mv child.new child; sleep 1000");
     run_async(async {
-        let (notify, context) = (script.notify(), context());
-        let mut running = Box::pin(run(&notify, &context, LONG));
+        let (command, context) = (script.command(), context());
+        let mut running = Box::pin(run(&command, &context, LONG));
         let start = Instant::now();
         while !script.path("child").exists() {
             assert!(start.elapsed() < LONG, "it does not start");

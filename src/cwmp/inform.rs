@@ -1,0 +1,119 @@
+//! Telling the CWMP client on ubus: `tr069` `inform`, and what its answer means.
+
+use std::time::Duration;
+
+use super::notify::NotifyError;
+use crate::document::{Table, Value};
+use crate::ubus::{CallError, Client};
+
+/// TR-069's own spelling (Table 7 of Amendment 6), and the only one that today's icwmp takes: it compares exactly. Older
+/// icwmp looks at the leading `6`, easycwmp compares without case.
+const EVENT: &str = "6 CONNECTION REQUEST";
+
+/// Some releases of icwmp say so, with a negative status, when they have queued the event.
+const QUEUED: &str = "Session already running";
+
+/// How much of the client's words go to the log, in bytes.
+const LOGGED: usize = 200;
+
+/// Tells the CWMP client within `limit`.
+///
+/// # Errors
+/// [`NotifyError`]: the event was not taken, or nobody can say.
+pub async fn inform(client: &Client, limit: Duration) -> Result<(), NotifyError> {
+    judge(client.call("tr069", "inform", Table::new().with("event", EVENT), limit).await)
+}
+
+/// What an answer means. The exit status of `ubus call` would not tell: icwmp refuses with a negative `status` in its reply
+/// and STATUS 0. Of several replies each may refuse.
+fn judge(answer: Result<Vec<Table>, CallError>) -> Result<(), NotifyError> {
+    answer?.iter().try_for_each(judge_reply)
+}
+
+fn judge_reply(reply: &Table) -> Result<(), NotifyError> {
+    let Some(status) = reply.get("status") else { return Ok(()) };
+    let number = status.integer().or_else(|| status.text()?.trim().parse().ok());
+    let info = reply.get("info").and_then(Value::text).unwrap_or_default();
+    match number {
+        Some(0..) => Ok(()),
+        Some(_) if info.starts_with(QUEUED) => Ok(()),
+        Some(status) if info.is_empty() => Err(NotifyError::ClientSays(format!("status {status}"))),
+        Some(_) => Err(NotifyError::ClientSays(shortened(info))),
+        None => Err(NotifyError::NoStatus),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    let end = (0..=LOGGED.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    text[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ubus::StatusCode;
+
+    fn reply(status: impl Into<Value>, info: &str) -> Table {
+        let table = Table::new().with("status", status);
+        if info.is_empty() { table } else { table.with("info", info) }
+    }
+
+    fn judged(replies: Vec<Table>) -> String {
+        judge(Ok(replies)).map_or_else(|error| error.to_string(), |()| "accepted".to_owned())
+    }
+
+    #[test]
+    fn replies() {
+        let unknown = "not able to get the event code";
+        for (replies, expected) in [
+            (vec![], "accepted"),
+            (vec![Table::new()], "accepted"),
+            (vec![Table::new().with("info", "Session started")], "accepted"),
+            (vec![reply(0_u32, "")], "accepted"),
+            (vec![reply(1_u32, "Session started")], "accepted"),
+            (vec![reply(Value::Int64(i64::MAX), "")], "accepted"),
+            (vec![reply(Value::Int16(0), "")], "accepted"),
+            (vec![reply("1", "")], "accepted"),
+            (vec![reply("0", unknown)], "accepted"),
+            (vec![reply(-1_i64, "Session already running, the event is queued")], "accepted"),
+            (vec![reply("-1", "Session already running")], "accepted"),
+            (vec![reply(-1_i64, unknown)], "the CWMP client says: not able to get the event code"),
+            (vec![reply("-1", unknown)], "the CWMP client says: not able to get the event code"),
+            (vec![reply(Value::Int16(-2), "no")], "the CWMP client says: no"),
+            (vec![reply(Value::Int64(-3), "session already running")], "the CWMP client says: session already running"),
+            (vec![reply(-1_i64, "")], "the CWMP client says: status -1"),
+            (vec![Table::new().with("status", -1_i64).with("info", 7_u32)], "the CWMP client says: status -1"),
+            (vec![reply("ok", "")], "the CWMP client's answer has a status that is no number"),
+            (vec![reply(true, "")], "the CWMP client's answer has a status that is no number"),
+            (vec![reply(Value::Double(-1.0), "")], "the CWMP client's answer has a status that is no number"),
+            (vec![reply(Vec::new(), "")], "the CWMP client's answer has a status that is no number"),
+            (vec![reply(1_u32, ""), reply(-1_i64, unknown)], "the CWMP client says: not able to get the event code"),
+            (vec![reply(-1_i64, unknown), reply(1_u32, "")], "the CWMP client says: not able to get the event code"),
+            (vec![reply(1_u32, ""), reply(1_u32, "")], "accepted"),
+        ] {
+            assert_eq!(judged(replies.clone()), expected, "{replies:?}");
+        }
+    }
+
+    #[test]
+    fn failures_of_the_call() {
+        for (error, expected) in [
+            (CallError::Status(StatusCode::INVALID_ARGUMENT), "the call on ubus failed: Invalid argument"),
+            (CallError::Status(StatusCode(6)), "the call on ubus failed: Permission denied"),
+            (CallError::NoObject("tr069".to_owned()), "no object 'tr069' on ubus"),
+            (CallError::NoBus("x: Not found".to_owned()), "ubus cannot be reached: x: Not found"),
+            (CallError::Lost("closed by the peer".to_owned()), "the connection to ubus was lost: closed by the peer"),
+            (CallError::Timeout(Duration::from_millis(1500)), "no answer on ubus within 1500 ms"),
+        ] {
+            assert_eq!(judge(Err(error)).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn the_clients_words_are_shortened() {
+        assert_eq!(
+            judged(vec![reply(-1_i64, &"\u{e4}".repeat(300))]),
+            format!("the CWMP client says: {}", "\u{e4}".repeat(100))
+        );
+    }
+}
