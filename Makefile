@@ -48,12 +48,15 @@ doc:
 deny:
 	@scripts/deny.sh
 
-# What is installed or shown as an example is taken by the program without a word, installed as it is to be: for its owner.
+# `xmppd check` finds nothing in the shipped files. The CA file that one of them names is made for this check.
 samples:
 	$(CARGO) build --quiet $(LOCKED) --package xmppd --bin xmppd
 	@root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && \
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=samples \
+		-keyout /dev/null -out "$$root/ca.pem" 2> /dev/null && \
 	for file in config/xmpp config/samples/*.conf; do \
 		install -D -m 600 "$$file" "$$root/$$file" && \
+		sed -i "s#'/etc/ssl/certs/isp.pem'#'$$root/ca.pem'#" "$$root/$$file" && \
 		said=$$(cd "$$root" && "$(abspath $(OUT))/debug/xmppd" check "$$file") && echo "$$said" && \
 		[ "$$said" = "$$file: no problems" ] || exit 1; \
 	done
