@@ -1,31 +1,32 @@
-//! Telling the CWMP client on ubus: `tr069` `inform`, and what its answer means.
+//! Notifies the CWMP client on ubus: calls `tr069` `inform` and interprets the answer.
 
 use std::time::Duration;
 
 use super::notify::NotifyError;
 use crate::document::{Table, Value};
+use crate::text::truncate;
 use crate::ubus::{CallError, Client};
 
-/// TR-069's own spelling (Table 7 of Amendment 6), and the only one that today's icwmp takes: it compares exactly. Older
-/// icwmp looks at the leading `6`, easycwmp compares without case.
+/// The event code as TR-069 spells it (Amendment 6, Table 7). icwmp of 2022 and later compares it exactly; older icwmp
+/// looks at the leading `6`, easycwmp ignores case.
 const EVENT: &str = "6 CONNECTION REQUEST";
 
-/// Some releases of icwmp say so, with a negative status, when they have queued the event.
+/// Some releases of icwmp answer this with a negative status after they have queued the event.
 const QUEUED: &str = "Session already running";
 
-/// How much of the client's words go to the log, in bytes.
+/// Maximum length of the client's message in the log, in bytes.
 const LOGGED: usize = 200;
 
-/// Tells the CWMP client within `limit`.
+/// Notifies the CWMP client within `limit`.
 ///
 /// # Errors
-/// [`NotifyError`]: the event was not taken, or nobody can say.
+/// [`NotifyError`]: the event was refused, or its outcome is unknown.
 pub async fn inform(client: &Client, limit: Duration) -> Result<(), NotifyError> {
     judge(client.call("tr069", "inform", Table::new().with("event", EVENT), limit).await)
 }
 
-/// What an answer means. The exit status of `ubus call` would not tell: icwmp refuses with a negative `status` in its reply
-/// and STATUS 0. Of several replies each may refuse.
+/// Interprets an answer. icwmp refuses with a negative `status` in its reply and STATUS 0, so the status of the call alone
+/// does not suffice. Each of several replies may refuse.
 fn judge(answer: Result<Vec<Table>, CallError>) -> Result<(), NotifyError> {
     answer?.iter().try_for_each(judge_reply)
 }
@@ -38,14 +39,9 @@ fn judge_reply(reply: &Table) -> Result<(), NotifyError> {
         Some(0..) => Ok(()),
         Some(_) if info.starts_with(QUEUED) => Ok(()),
         Some(status) if info.is_empty() => Err(NotifyError::ClientSays(format!("status {status}"))),
-        Some(_) => Err(NotifyError::ClientSays(shortened(info))),
+        Some(_) => Err(NotifyError::ClientSays(truncate(info, LOGGED).to_owned())),
         None => Err(NotifyError::NoStatus),
     }
-}
-
-fn shortened(text: &str) -> String {
-    let end = (0..=LOGGED.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-    text[..end].to_owned()
 }
 
 #[cfg(test)]
