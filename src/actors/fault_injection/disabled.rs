@@ -19,6 +19,7 @@ pub fn at_work<F: Future>(_: &dyn Display, work: F) -> F {
 }
 
 /// Every actor stops when it is asked to.
+#[must_use]
 pub fn ignores_stop<A: actix::Actor<Context = Context<A>>>(_: &A, _: &dyn Display, _: &mut Context<A>) -> bool {
     false
 }
