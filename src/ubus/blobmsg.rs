@@ -82,7 +82,7 @@ impl Level<'_> {
 /// cannot exhaust the stack.
 ///
 /// # Errors
-/// [`Malformed`]; also for more than [`MAX_DEPTH`] levels.
+/// `Malformed`; also for more than [`MAX_DEPTH`] levels.
 pub fn decode(bytes: &[u8]) -> Result<Table, Malformed> {
     let level = |rest, name, container| Level { rest: Attributes(rest), name, container };
     let mut levels = vec![level(bytes, String::new(), Value::Table(Table::new()))];

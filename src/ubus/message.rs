@@ -180,7 +180,7 @@ impl Message {
     /// `DATA`; an empty table if there is none.
     ///
     /// # Errors
-    /// [`Malformed`]: it cannot be read.
+    /// `Malformed`: it cannot be read.
     pub fn into_data(self) -> Result<Table, Malformed> {
         for attribute in self.attributes {
             match attribute {
