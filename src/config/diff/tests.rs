@@ -67,6 +67,25 @@ fn edited(from: &str, to: &str) -> (Changes, String) {
     (changes, words.join(", "))
 }
 
+/// Rows of different priorities are tried in the same order whatever their instance numbers are.
+#[test]
+fn instance_numbers_do_not_count_between_priorities() {
+    let rows = |first: u32, second: u32| {
+        settings(&BASE.replacen(
+            "server_address 'one.a.test'",
+            &format!(
+                "server_address 'one.a.test'\n\toption priority '1'\n\toption con_srv_inst '{first}'\n\n\
+                 config connection_server\n\toption con_id '1'\n\toption enable '1'\n\
+                 \toption server_address 'spare.a.test'\n\toption priority '2'\n\toption con_srv_inst '{second}'"
+            ),
+            1,
+        ))
+    };
+    let changes = changes(&rows(11, 12), &rows(12, 11));
+    assert_eq!(changes.restart, []);
+    assert_eq!(changes.update.len(), 1);
+}
+
 #[test]
 #[allow(clippy::too_many_lines, reason = "it is one table")]
 fn the_reload_table() {

@@ -284,3 +284,24 @@ fn read_file(path: &Path, metadata: &std::fs::Metadata) -> Result<TrustFile, Str
     }
     Ok(TrustFile::parse(&bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The certificates of `tls_ca` are pinned, those of the system's store are not.
+    #[test]
+    fn only_tls_ca_pins() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ca.pem");
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(["a.test".to_owned()]).unwrap();
+        std::fs::write(&path, params.self_signed(&key).unwrap().pem()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        for (ca, pinned) in [(Some(path.clone()), 1), (None, 0)] {
+            let verifier = Paths { ca, paths: vec![path.clone()] }.read(&provider).unwrap();
+            let Trust::Given(given) = &verifier.trust else { panic!("nothing is verified") };
+            assert_eq!((given.roots.len(), given.pinned.len()), (1, pinned));
+        }
+    }
+}

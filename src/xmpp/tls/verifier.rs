@@ -123,3 +123,59 @@ impl ServerCertVerifier for Verifier {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    const YEAR: u64 = 365 * 24 * 3600;
+
+    /// A certificate for `a.test` of the years 2020 to 2029 that is a CA, as `openssl req -x509` makes one.
+    fn certificate() -> CertificateDer<'static> {
+        let mut params = CertificateParams::new(["a.test".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2030, 1, 1));
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
+    }
+
+    /// Verifies the certificate for a name, so many years after 1970.
+    fn verify(
+        leaf: &CertificateDer<'_>,
+        pinned: Vec<CertificateDer<'static>>,
+        name: &str,
+        years: u64,
+    ) -> Result<(), Error> {
+        let provider = rustls::crypto::ring::default_provider();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate()).unwrap();
+        let given = Given { roots, pinned, source: "tls_ca ca.pem".to_owned() };
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(years * YEAR));
+        given.verify(&provider, leaf, &[], &ServerName::try_from(name.to_owned()).unwrap(), now)
+    }
+
+    #[test]
+    fn a_pinned_certificate_is_accepted_for_its_names_within_its_validity() {
+        let leaf = certificate();
+        let pinned = || vec![leaf.clone()];
+        assert_eq!(verify(&leaf, pinned(), "a.test", 55), Ok(()));
+        let refused = |name, years| verify(&leaf, pinned(), name, years).unwrap_err();
+        assert!(matches!(
+            refused("b.test", 55),
+            Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. })
+        ));
+        assert!(matches!(refused("a.test", 61), Error::InvalidCertificate(CertificateError::ExpiredContext { .. })));
+        assert!(matches!(
+            refused("a.test", 49),
+            Error::InvalidCertificate(CertificateError::NotValidYetContext { .. })
+        ));
+    }
+
+    #[test]
+    fn only_the_pinned_certificate_itself_is_pinned() {
+        let leaf = certificate();
+        assert!(verify(&leaf, vec![certificate()], "a.test", 55).is_err());
+        assert!(verify(&leaf, Vec::new(), "a.test", 55).is_err());
+    }
+}

@@ -74,6 +74,17 @@ fn silence_costs_its_time_once() {
     });
 }
 
+/// A server that cannot be reached has not answered: one that was silent before is still asked last.
+#[test]
+fn an_unreachable_server_stays_silent() {
+    paused(async {
+        let memory = Memory::new(2);
+        ask(&memory, PATIENCE, &[Silent, Good]).await;
+        assert_eq!(ask(&memory, PATIENCE, &[Unreachable; 2]).await.0, None);
+        assert_eq!(ask(&memory, PATIENCE, &[Good; 2]).await, (Some(1), 0, vec![(1, 0)]));
+    });
+}
+
 #[test]
 fn one_silent_server_is_asked_again() {
     paused(async {

@@ -52,6 +52,17 @@ fn the_examples_of_the_standards() {
     }
 }
 
+/// RFC 5802 5.1: without a part of the server's own, the exchange could be replayed by the server.
+#[test]
+fn a_nonce_without_the_server_s_part_is_refused() {
+    for nonce in ["ours", "our", "other", ""] {
+        let challenge = format!("r={nonce},s=QSXCR+Q6sek8bf92,i=4096");
+        let received = begun(Hash::Sha256, "ours").receive(challenge.as_bytes());
+        assert!(matches!(received, Err(SaslError::Impostor(_))), "{nonce}");
+    }
+    assert!(begun(Hash::Sha256, "ours").receive(b"r=ours1,s=QSXCR+Q6sek8bf92,i=4096").is_ok());
+}
+
 #[test]
 fn the_binding_stands_in_both_messages() {
     let data = vec![1, 2, 3];
