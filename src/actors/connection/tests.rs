@@ -1,4 +1,4 @@
-//! Connections without a resolver, with a paused clock.
+//! Connections whose lookups fail at once, with a paused clock.
 
 mod closing;
 mod waits;
@@ -14,6 +14,11 @@ fn retry(initial: u64, max: u64) -> Retry {
     Retry { attempts: 16, initial: Duration::from_secs(initial), multiplier: 1000, max: Duration::from_secs(max) }
 }
 
+/// A name whose lookup fails without a question to a name server: real sockets and a paused clock do not go together.
+fn impossible_name() -> String {
+    format!("{}.test", "x".repeat(64))
+}
+
 fn settings(retry: Retry) -> Settings {
     Settings {
         id: ID,
@@ -21,7 +26,7 @@ fn settings(retry: Retry) -> Settings {
         alias: "cpe-1".to_owned(),
         username: "cpe".to_owned(),
         password: String::new().into(),
-        domain: "a.test".to_owned(),
+        domain: impossible_name(),
         resource: None,
         use_tls: true,
         tls_ca: None,
@@ -33,7 +38,7 @@ fn settings(retry: Retry) -> Settings {
             instance: 1,
             enable: true,
             alias: "cpe-1".to_owned(),
-            address: Some("xmpp.a.test".to_owned()),
+            address: Some(impossible_name()),
             port: 5222,
             priority: 0,
             weight: None,
@@ -41,7 +46,7 @@ fn settings(retry: Retry) -> Settings {
     }
 }
 
-/// A connection that has no resolver.
+/// A connection whose server cannot be looked up.
 fn connection(retry: Retry) -> Connection {
     let context = ConnectionContext {
         authorize: Slot::default(),

@@ -12,7 +12,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// A connection in its first wait: there is no resolver.
+    /// A connection in its first wait: its server cannot be looked up.
     async fn waiting(retry: Retry) -> Self {
         let log = Log::capture();
         let connection = connection(retry);
