@@ -132,7 +132,12 @@ impl Daemon {
         .await;
     }
 
-    /// Makes actors fail, as `src/actors/hooks.rs` says: `router`, `connection 1 started 2, config`.
+    /// The bytes that the daemon has allocated; `None` for a program without fault injection.
+    pub async fn allocated(&self) -> Option<u64> {
+        self.ask("allocated").await.trim().parse().ok()
+    }
+
+    /// Makes actors fail, as `src/actors/fault_injection/enabled.rs` says: `router`, `connection 1 started 2, config`.
     pub async fn crash(&self, who: &str) {
         assert_eq!(self.ask(&format!("crash {who}")).await, "ok\n", "{who}");
     }

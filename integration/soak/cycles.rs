@@ -69,7 +69,7 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
     let (mut cycles, mut samples) = (0, 0);
     for round in 0.. {
         if cycles * SAMPLES >= samples * wanted {
-            let sample = meter.measure().await;
+            let sample = meter.measure_daemon(&daemon).await;
             samples += 1;
             progress.say(|| format!("{cycles} of {wanted} cycles, {sample}"));
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Pid;
 
 use super::level::{FEWEST, Sample, not_level};
+use crate::harness::Daemon;
 
 /// How long a process may take to let go of what it has just used: a closed socket, a program that was killed.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -24,10 +25,19 @@ impl Meter {
         Self { pid, samples: Vec::new() }
     }
 
-    /// Measures a process that has nothing to do. What it has not let go of yet is waited for, but not for ever.
+    /// Measures a process that is idle. Waits a limited time for what it has not released yet.
     pub async fn measure(&mut self) -> Sample {
         let fewest = self.fewest_descriptors();
         self.settle(SETTLE, |now| now.children == 0 && now.descriptors <= fewest).await
+    }
+
+    /// Measures an idle daemon, with what it has allocated.
+    pub async fn measure_daemon(&mut self, daemon: &Daemon) -> Sample {
+        self.measure().await;
+        let allocated = daemon.allocated().await;
+        let last = self.samples.last_mut().expect("it was just measured");
+        last.allocated = allocated;
+        *last
     }
 
     /// Measures a last time, when idle threads have ended; fails unless everything kept its level, and says what that is.
@@ -35,7 +45,11 @@ impl Meter {
         let fewest = self.fewest_descriptors();
         let threads = self.samples[..self.samples.len() / 3].iter().map(|sample| sample.threads).max();
         let settled = |now: &Sample| now.children == 0 && now.descriptors <= fewest && Some(now.threads) <= threads;
+        let allocated = self.samples.last().and_then(|sample| sample.allocated);
         let last = self.settle(SETTLE_LAST, settled).await;
+        if let Some(sample) = self.samples.last_mut() {
+            sample.allocated = allocated;
+        }
         let wrong = not_level(&self.samples);
         assert!(wrong.is_empty(), "{wrong:?} in {:#?}", self.samples);
         format!("level: {} after the warm-up, {last} at the end", self.samples[self.samples.len() / 3])
@@ -72,6 +86,7 @@ fn read(pid: Pid) -> Sample {
         descriptors: fs::read_dir(format!("{process}/fd")).expect("its descriptors").count() as u64,
         threads: number("Threads"),
         children: children(pid),
+        allocated: None,
     }
 }
 

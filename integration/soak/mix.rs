@@ -242,7 +242,7 @@ async fn everything_at_random_leaves_nothing_behind() {
             mix.step().await;
         }
         mix.recover().await;
-        let sample = meter.measure().await;
+        let sample = meter.measure_daemon(&mix.daemon).await;
         let (deeds, requests) = (mix.counts.values().sum::<u64>(), mix.requests);
         progress.say(|| format!("{deeds} deeds, {requests} requests, {sample}"));
     }

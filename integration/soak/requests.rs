@@ -47,7 +47,7 @@ async fn requests_leave_nothing_behind() {
     let (mut requests, mut samples, mut alone, mut wrong) = (0, 0, 0, 0);
     for round in 0.. {
         if requests * SAMPLES >= samples * wanted {
-            let sample = meter.measure().await;
+            let sample = meter.measure_daemon(&daemon).await;
             samples += 1;
             progress.say(|| format!("{requests} of {wanted} requests, {sample}"));
         }
