@@ -1,7 +1,7 @@
 //! What each further connection costs, with what is trusted shared by all. A measurement, run by name:
 //!
 //! ```text
-//! SOAK_PROGRAM=target/release/xmppd cargo test --all-features --test integration certificates::memory -- --ignored --nocapture
+//! SOAK_PROGRAM=$PWD/target/release/xmppd cargo test -p xmppd-integration --test integration -- certificates::memory --ignored --nocapture
 //! ```
 
 use std::path::{Path, PathBuf};
