@@ -1,4 +1,5 @@
-//! Files that cannot be taken over, or not wholly: one clear line each, what runs goes on, and the next good edit counts.
+//! Configuration files with errors: each error is logged in one line, what runs goes on, and the next valid edit is
+//! applied.
 
 mod at_start;
 mod cwmp;
@@ -8,16 +9,16 @@ mod secrets;
 mod values;
 mod wiped;
 
-use crate::harness::{Daemon, LIMIT, Scene};
+use crate::harness::{Daemon, Fixture, LIMIT};
 
-/// Waits for the ERROR that begins so after `xmppd: ERROR `.
+/// Waits for an ERROR line whose message begins like this.
 async fn wait_error(daemon: &Daemon, mark: usize, beginning: &str) {
     daemon.log().wait(mark, &[&format!("xmppd: ERROR {beginning}")], LIMIT).await;
 }
 
-/// Ends the daemon and fails unless these, by their beginnings and in this order, are all the errors that it ever told.
+/// Stops the daemon and fails unless these are the beginnings of all its ERROR lines, in this order.
 async fn assert_errors(daemon: &mut Daemon, expected: &[String]) {
-    daemon.stop_and_look_for(&["cpe-secret", crate::harness::prosody::PASSWORD]).await;
+    daemon.stop_and_assert_not_logged(&["cpe-secret", crate::harness::prosody::PASSWORD]).await;
     let errors = daemon.log().since(0, &["xmppd: ERROR "]);
     assert_eq!(errors.len(), expected.len(), "{errors:#?}");
     for (error, expected) in errors.iter().zip(expected) {
@@ -25,14 +26,14 @@ async fn assert_errors(daemon: &mut Daemon, expected: &[String]) {
     }
 }
 
-/// A good edit, and proof that it is taken over: connection 1 has this alias.
-async fn good_edit(scene: &mut Scene, alias: &str) {
-    scene.edit(|settings| settings.set_connection(1, "con_alias", alias));
-    scene.daemon.wait_for_value(1, "alias", alias).await;
-    scene.assert_both_same().await;
+/// Makes a valid edit and waits until it is applied: connection 1 gets this alias.
+async fn good_edit(fixture: &mut Fixture, alias: &str) {
+    fixture.edit(|settings| settings.set_connection(1, "con_alias", alias));
+    fixture.daemon.wait_for_value(1, "alias", alias).await;
+    fixture.assert_same_streams().await;
 }
 
-/// `FILE:` as errors of /etc/config/xmpp begin.
+/// The prefix `FILE:` of errors in /etc/config/xmpp.
 fn file(daemon: &Daemon) -> String {
     format!("{}:", daemon.xmpp().path().display())
 }

@@ -1,12 +1,7 @@
-//! Looks for the servers and tools that the tests need. Where one is missing the tests that need them are not compiled, and
-//! each has a stand-in of its name that is ignored: the summary counts them.
+//! Checks that the servers and tools for the tests are installed. If one is missing, the tests that need them are not
+//! compiled. Instead, each is listed as an ignored test, so that the test summary counts it.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a build script, which ends the build when it fails"
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a build script fails by panicking")]
 
 mod sources;
 
@@ -17,10 +12,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What `scripts/install-deps.sh` installs.
-const PROGRAMS: [&str; 11] =
-    ["prosody", "erl", "ejabberdctl", "dnsmasq", "openssl", "ip", "setpriv", "faketime", "strace", "bindfs", "python3"];
+const PROGRAMS: [&str; 13] = [
+    "prosody",
+    "erl",
+    "ejabberdctl",
+    "dnsmasq",
+    "openssl",
+    "ip",
+    "setpriv",
+    "faketime",
+    "strace",
+    "bindfs",
+    "python3",
+    "busybox",
+    "make",
+];
 
-/// Modules with their tests.
+/// A module with its tests and child modules, by name. A test is an entry without entries.
 #[derive(Default)]
 struct Module(BTreeMap<String, Module>);
 
@@ -46,7 +54,7 @@ fn main() {
     let find = |program: &&str| directories.iter().map(|directory| directory.join(program)).find(|file| file.is_file());
     let missing: Vec<&str> = PROGRAMS.into_iter().filter(|program| find(program).is_none()).collect();
     let (tests, files) = sources::find(Path::new("main.rs"));
-    let mut left_out = String::new();
+    let mut skipped = String::new();
     if missing.is_empty() {
         println!("cargo::rustc-cfg=servers");
         PROGRAMS.iter().filter_map(find).for_each(|file| println!("cargo::rerun-if-changed={}", file.display()));
@@ -59,9 +67,9 @@ fn main() {
         for test in tests.iter().filter(|test| test.conditions.iter().any(|condition| condition == "servers")) {
             test.name.split("::").fold(&mut root, |module, name| module.0.entry(name.to_owned()).or_default());
         }
-        let reason = format!("not installed: {} (make deps)", missing.join(", "));
-        root.write(&reason, &mut left_out);
-        println!("cargo::warning={reason}: some integration tests are left out");
+        let reason = format!("not installed: {} (run `make deps`)", missing.join(", "));
+        root.write(&reason, &mut skipped);
+        println!("cargo::warning=integration tests that need servers are skipped; {reason}");
     }
-    fs::write(Path::new(&env::var_os("OUT_DIR").unwrap()).join("left_out.rs"), left_out).unwrap();
+    fs::write(Path::new(&env::var_os("OUT_DIR").unwrap()).join("skipped.rs"), skipped).unwrap();
 }

@@ -1,4 +1,4 @@
-//! Which server certificates are accepted, when that changes, and that TLS sessions are resumed.
+//! Accepted server certificates, changes to them, and resumption of TLS sessions.
 
 mod forms;
 mod memory;
@@ -10,15 +10,17 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, KeyPair};
 
-use crate::harness::script::STARTTLS;
-use crate::harness::{Ca, Daemon, Endpoint, LIMIT, Options, Prosody, Script, Section, Server, Setup, Status, Validity};
+use crate::harness::scripted_server::STARTTLS;
+use crate::harness::{
+    Ca, Daemon, Endpoint, LIMIT, Options, Prosody, ScriptedServer, Section, Server, Setup, Status, Validity,
+};
 
 const CPE: &str = "cpe@a.test/wan";
 const ANY: &str = "tls_verify is 0: any certificate is accepted";
 
-/// A connection by STARTTLS to this server, with these further options.
+/// A connection to this server by STARTTLS, with these additional options.
 fn section(server: &impl Endpoint, options: &[(&str, &str)]) -> Section {
-    options.iter().fold(Section::connection(1, CPE, server), |section, (name, value)| section.option(name, value))
+    Section::connection(1, CPE, server).options(options)
 }
 
 fn daemon(server: &impl Endpoint, options: &[(&str, &str)]) -> Daemon {
@@ -29,7 +31,7 @@ async fn online(daemon: &Daemon, mark: usize) -> String {
     daemon.log().wait(mark, &["online as", CPE], LIMIT).await
 }
 
-/// The certificate is refused: status and log say so, in these words.
+/// Waits until status and log report that the certificate is rejected, with this text.
 async fn refused(daemon: &Daemon, words: &str) {
     let line = ["WARNING", "attempt failed", "TLS: the server's certificate is not accepted", words];
     daemon.wait_for_log(&line, LIMIT).await;
@@ -40,28 +42,28 @@ async fn refused(daemon: &Daemon, words: &str) {
     assert_eq!(status.get("tls"), Some("false"), "{status:?}");
 }
 
-/// The line of the first attempt, which fails for TLS.
+/// Returns the log line of the first attempt, which fails during TLS.
 async fn refused_line(daemon: &Daemon) -> String {
     daemon.wait_for_log(&["WARNING", "attempt failed"], LIMIT).await
 }
 
-/// As [`refused`], by this server; nothing of the account was said to it.
+/// Fails unless this server's certificate is rejected with this text, before any login.
 async fn refuses(server: &Prosody, options: &[(&str, &str)], words: &str) {
     server.account("cpe@a.test");
-    // Long enough to be seen.
+    // Long enough to be seen in the status.
     let waits = [("initial_retry_interval", "1000"), ("retry_max_interval", "1000")];
     let daemon = daemon(server, &[&waits[..], options].concat());
     refused(&daemon, words).await;
     assert!(!server.log().contains("SASL"), "a login was begun");
-    assert_eq!(server.entries(CPE).bound, 0);
-    // The same is accepted by whoever asks for no proof, and says so each time.
+    assert_eq!(server.login_counts(CPE).bound, 0);
+    // With tls_verify 0 the same certificate is accepted, with a warning each time.
     let all = [options, &[("tls_verify", "0")]].concat();
     let mut careless = self::daemon(server, &all);
     for _ in 0..2 {
         careless.wait_for_log(&["WARNING", "connection 1 ", ANY], LIMIT).await;
         online(&careless, 0).await;
         assert_eq!(careless.log().since(0, &[ANY]).len(), 1);
-        assert!(careless.stop().await.0.success());
+        assert!(careless.stop().await.success());
         careless.start_again();
     }
 }
@@ -71,26 +73,26 @@ async fn prosody(validity: Validity) -> Prosody {
 }
 
 #[tokio::test]
-async fn expired() {
+async fn an_expired_certificate_is_rejected() {
     refuses(&prosody(Validity::Expired).await, &[], "expired").await;
 }
 
 #[tokio::test]
-async fn not_yet_valid() {
+async fn a_certificate_not_yet_valid_is_rejected() {
     refuses(&prosody(Validity::NotYet).await, &[], "not valid before 2200-01-01").await;
 }
 
 #[tokio::test]
-async fn unknown_issuer() {
+async fn a_certificate_of_an_unknown_issuer_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let other = self_sign(directory.path(), "ca.test");
     let ca = other.to_str().unwrap();
     refuses(&prosody(Validity::Now).await, &[("tls_ca", ca)], "unknown issuer").await;
 }
 
-/// One that calls itself as the trusted one does.
+/// The issuer has the name of the trusted CA, but another key.
 #[tokio::test]
-async fn false_issuer() {
+async fn a_certificate_of_a_forged_issuer_is_rejected() {
     let other = Ca::new();
     let ca = other.pem();
     refuses(
@@ -102,8 +104,8 @@ async fn false_issuer() {
 }
 
 #[tokio::test]
-async fn another_name() {
-    let script = Script::start("b.test", |_, mut peer| async move {
+async fn a_certificate_for_another_name_is_rejected() {
+    let script = ScriptedServer::start("b.test", |_, mut peer| async move {
         peer.open(STARTTLS).await?;
         let _ = peer.starttls().await;
         Ok(())
@@ -111,12 +113,12 @@ async fn another_name() {
     .await;
     let daemon = daemon(&script, &[("initial_retry_interval", "1000"), ("retry_max_interval", "1000")]);
     refused(&daemon, "not valid for the name a.test").await;
-    // The name that it is valid for is said too.
+    // The error also has the name for which the certificate is valid.
     refused(&daemon, "b.test").await;
-    assert!(!script.wait_played(0, LIMIT).await.received.contains("<auth"));
+    assert!(!script.wait_finished(0, LIMIT).await.received.contains("<auth"));
 }
 
-/// A self-signed certificate for these names, and its key, in the places where the server looks for them.
+/// Writes a self-signed certificate for this host, and its key, where the server looks for them.
 fn self_sign(directory: &Path, host: &str) -> PathBuf {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new([host.to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -127,7 +129,7 @@ fn self_sign(directory: &Path, host: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn self_signed() {
+async fn a_self_signed_certificate_is_accepted_only_if_it_is_in_tls_ca() {
     let directory = tempfile::tempdir().unwrap();
     let own = self_sign(directory.path(), "self.test");
     let lua = format!(
@@ -144,14 +146,14 @@ async fn self_signed() {
     refused(&to_self(&[]), "unknown issuer").await;
     let careless = to_self(&[("tls_verify", "0")]);
     careless.wait_for_log(&["online as cpe@self.test/wan"], LIMIT).await;
-    // Whoever is given that very certificate trusts it.
+    // It is accepted if tls_ca contains the certificate itself.
     let pinned = to_self(&[("tls_ca", own.to_str().unwrap())]);
     pinned.wait_for_log(&["online as cpe@self.test/wan"], LIMIT).await;
 }
 
-/// What cannot be read or holds nothing is a mistake in the settings, in words.
+/// A file that cannot be read or has no certificate is a configuration error.
 #[tokio::test]
-async fn a_tls_ca_that_is_of_no_use_and_is_put_right() {
+async fn an_unusable_tls_ca_is_an_error_until_it_is_corrected() {
     let server = prosody(Validity::Now).await;
     server.account("cpe@a.test");
     let directory = tempfile::tempdir().unwrap();
@@ -163,13 +165,13 @@ async fn a_tls_ca_that_is_of_no_use_and_is_put_right() {
     std::fs::write(&ca, "nothing that is a certificate\n").unwrap();
     daemon.wait_for_log(&["attempt failed", &name, "it holds no certificate"], LIMIT).await;
     let mark = daemon.log().mark();
-    std::fs::copy(server.ca().pem(), &ca).unwrap();
+    std::fs::copy(server.ca_pem(), &ca).unwrap();
     online(&daemon, mark).await;
 }
 
-/// The authority changes: what was refused is accepted at the next attempt, without a restart, and the other way round.
+/// The CA file is replaced: the next attempt uses the new one, without a restart.
 #[tokio::test]
-async fn a_tls_ca_that_is_replaced_while_it_is_in_use() {
+async fn a_replaced_tls_ca_is_used_for_the_next_attempt() {
     let mut server = prosody(Validity::Now).await;
     server.account("cpe@a.test");
     let directory = tempfile::tempdir().unwrap();
@@ -184,10 +186,10 @@ async fn a_tls_ca_that_is_replaced_while_it_is_in_use() {
     let daemon = daemon(&server, &[("tls_ca", ca.to_str().unwrap())]);
     refused(&daemon, "unknown issuer").await;
     let mark = daemon.log().mark();
-    replace(&server.ca().pem());
+    replace(&server.ca_pem());
     online(&daemon, mark).await;
 
-    // No stream is cut for it; but the next one is another matter.
+    // The present stream stays up; the next one uses the new file.
     replace(&other);
     let mark = daemon.log().mark();
     server.kill().await;
@@ -196,9 +198,9 @@ async fn a_tls_ca_that_is_replaced_while_it_is_in_use() {
     assert_eq!(daemon.log().since(mark, &["online as"]), [""; 0]);
 }
 
-/// The second connection of a client that ended the first one: what the server's own TLS says of it is in the log.
+/// Connects twice and checks in the log what the server's TLS reports of the second connection.
 async fn reconnects(versions: &[&'static rustls::SupportedProtocolVersion]) -> Vec<String> {
-    let script = Script::start_with("a.test", versions, |number, mut peer| async move {
+    let script = ScriptedServer::start_with("a.test", versions, |number, mut peer| async move {
         peer.log_in(CPE).await?;
         peer.expect("<presence").await?;
         if number == 0 { Ok(()) } else { peer.expect_end().await.map(drop) }
@@ -225,9 +227,9 @@ fn in_1970(setup: Setup) -> Setup {
 
 const CLOCK: &str = "the system's clock is before the time when this program was built";
 
-/// A device without a real-time clock: certificates are checked as of the build, and it says so once.
+/// On a device without a real-time clock, certificates are checked as of the build time, and a warning says so once.
 #[tokio::test]
-async fn a_clock_that_stands_in_1970() {
+async fn a_clock_in_1970_is_replaced_by_the_build_time_with_one_warning() {
     let server = prosody(Validity::Now).await;
     for account in ["cpe@a.test", "cpe2@a.test"] {
         server.account(account);
@@ -241,25 +243,35 @@ async fn a_clock_that_stands_in_1970() {
     let status = daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
     let since = status.number("since");
     assert!((80_000.0..200_000.0).contains(&since), "the daemon does not believe in 1970: {status:?}");
-    // Both connections, and a daemon that has been told again, say it no more than once.
+    // Two connections and a reload still cause a single warning.
     assert_eq!(daemon.log().since(0, &["WARNING", CLOCK]).len(), 1);
-    assert!(daemon.stop().await.0.success());
+    assert!(daemon.stop().await.success());
 }
 
-/// Which is no reason to believe everything.
+/// It was issued after the build, so that the time is not before that.
 #[tokio::test]
-async fn an_expired_certificate_is_not_valid_in_1970_either() {
+async fn a_certificate_newer_than_the_program_is_accepted_with_a_clock_in_1970() {
+    let server = prosody(Validity::NotYet).await;
+    server.account("cpe@a.test");
+    let sections = [&Section::general(&[1]), &section(&server, &[]), &Section::server(1, &server)];
+    let daemon = in_1970(Setup::new(sections)).start();
+    online(&daemon, 0).await;
+}
+
+/// The other checks still apply.
+#[tokio::test]
+async fn an_expired_certificate_is_rejected_with_a_clock_in_1970() {
     let server = prosody(Validity::Expired).await;
     server.account("cpe@a.test");
     let sections = [&Section::general(&[1]), &section(&server, &[]), &Section::server(1, &server)];
     let daemon = in_1970(Setup::new(sections)).start();
     refused(&daemon, "expired").await;
-    assert_eq!(server.entries(CPE).bound, 0);
+    assert_eq!(server.login_counts(CPE).bound, 0);
 }
 
-/// With a clock that is right there is no such word.
+/// With a correct clock there is no warning.
 #[tokio::test]
-async fn a_good_certificate_with_a_good_clock() {
+async fn a_correct_clock_causes_no_warning() {
     let server = prosody(Validity::Now).await;
     server.account("cpe@a.test");
     let daemon = daemon(&server, &[]);

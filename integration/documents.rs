@@ -1,4 +1,6 @@
-//! Checks claims of the documents: SECURITY.md names only tests that run.
+//! Checks that the documents which name tests name only those that run, and that docs/conformance.md proves what it claims.
+
+mod log_lines;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,14 +26,14 @@ fn integration_tests() -> Vec<Test> {
 }
 
 #[test]
-fn the_tests_found_in_the_sources_are_those_of_the_binary() {
+fn the_tests_found_in_the_sources_match_the_binary() {
     let found: Vec<Test> = integration_tests()
         .into_iter()
         .map(|test| {
             if cfg!(servers) || test.conditions.is_empty() {
                 return test;
             }
-            Test { name: format!("left_out::{}", test.name), ignored: true, ..test }
+            Test { name: format!("skipped::{}", test.name), ignored: true, ..test }
         })
         .collect();
     let names: BTreeSet<String> = found.iter().map(|test| test.name.clone()).collect();
@@ -41,7 +43,7 @@ fn the_tests_found_in_the_sources_are_those_of_the_binary() {
 }
 
 #[test]
-fn only_what_runs_as_a_test_is_found_as_one() {
+fn only_tests_are_found_in_the_sources() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
     write(
@@ -69,7 +71,7 @@ fn only_what_runs_as_a_test_is_found_as_one() {
     );
 }
 
-/// What stands between backquotes and has the form of a path to a test.
+/// Returns the texts in backquotes that look like the path of a test.
 fn claims(text: &str) -> Vec<&str> {
     let is_path = |word: &&str| {
         word.contains("::") && word.chars().all(|letter| letter.is_ascii_alphanumeric() || "_:".contains(letter))
@@ -77,23 +79,63 @@ fn claims(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).filter(is_path).collect()
 }
 
-#[test]
-fn security_claims() {
-    let text = fs::read_to_string(project().join("SECURITY.md")).unwrap();
+/// Fails if the document names a test that does not run.
+fn assert_names_tests_that_run(document: &str, at_least: usize) {
+    let text = fs::read_to_string(project().join(document)).unwrap();
     let claims = claims(&text);
-    assert!(claims.len() > 30, "{claims:?}");
-    // Not those that take as long as they are told to, nor those that only some builds have.
+    assert!(claims.len() > at_least, "{claims:?}");
+    // Without ignored tests, and those that only some builds have.
     let runs = |test: &Test| !test.ignored && test.conditions.iter().all(|condition| condition == "servers");
     let tests: Vec<String> = integration_tests()
         .into_iter()
         .chain(sources::find(&project().join("src/lib.rs")).0)
         .filter(runs)
-        // A claim names the module that is tested, and all servers that a test runs on.
+        // A claim omits the modules `tests` and those of the servers.
         .map(|test| {
             let names = test.name.split("::").filter(|name| !["tests", "on_prosody", "on_ejabberd"].contains(name));
             names.collect::<Vec<_>>().join("::")
         })
         .collect();
     let missing: Vec<_> = claims.into_iter().filter(|claim| !tests.iter().any(|test| test == claim)).collect();
-    assert_eq!(missing, Vec::<&str>::new(), "SECURITY.md names tests that do not run");
+    assert_eq!(missing, Vec::<&str>::new(), "{document} names tests that do not run");
+}
+
+#[test]
+fn security_md_names_only_tests_that_run() {
+    assert_names_tests_that_run("SECURITY.md", 30);
+}
+
+#[test]
+fn the_page_of_conformance_names_only_tests_that_run() {
+    assert_names_tests_that_run("docs/conformance.md", 100);
+}
+
+/// Returns the cells of the last two columns, the state and the tests, of the tables whose last column is "shown by".
+fn duties(text: &str) -> Vec<(&str, &str)> {
+    let mut is_table_of_duties = false;
+    let rows = text.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
+        let (&tests, before) = cells.split_last()?;
+        let &state = before.last()?;
+        if state == "state" || tests == "notification" {
+            is_table_of_duties = tests == "shown by";
+            return None;
+        }
+        (is_table_of_duties && state != "---").then_some((state, tests))
+    });
+    rows.collect()
+}
+
+/// What is done has a test, and what is not has a reason.
+#[test]
+fn each_duty_of_the_page_of_conformance_has_a_test_or_a_reason() {
+    let text = fs::read_to_string(project().join("docs/conformance.md")).unwrap();
+    let duties = duties(&text);
+    assert!(duties.len() > 90, "{}", duties.len());
+    let is_done = |state: &str| ["done", "not applicable"].iter().any(|word| state.starts_with(word));
+    let is_left_out = |state: &str| state.strip_prefix("not done: ").is_some_and(|reason| reason.len() > 20);
+    for (state, tests) in duties {
+        let has_tests = !claims(tests).is_empty();
+        assert!((is_done(state) && has_tests) || (is_left_out(state) && !has_tests), "{state} | {tests}");
+    }
 }

@@ -1,20 +1,21 @@
-//! One file with 1, 2 and 20 connections, each with an account of its own.
+//! One file with 1, 2 and 20 connections, each with its own account.
 
 use std::time::Duration;
 
 use crate::harness::fleet::{accepted, jid, refused};
+use crate::harness::stanzas::{assert_result, good_request};
 use crate::harness::ubus::Call;
-use crate::harness::{Fleet, Prosody};
+use crate::harness::{Prosody, Server, Settings};
 
-/// All are online at once, on connections of their own, and each does what `id` says of it.
+/// Starts the connections and checks that each has its own TCP connection and accepts requests if `id` says so.
 async fn all_online_and_answering(count: u32, accepting: &[u32]) {
     let prosody = Prosody::start(&["a.test"]).await;
-    let fleet = Fleet::new(count, accepting, &prosody);
+    let fleet = Settings::fleet(count, accepting, &prosody);
     let (mut daemon, sessions) = fleet.start(&prosody).await;
     let ports: std::collections::BTreeSet<u16> = sessions.values().map(|session| session.port).collect();
     assert_eq!(ports.len(), count as usize, "each has a TCP connection of its own");
 
-    let mut acs = prosody.requester("acs@a.test/r").await;
+    let mut acs = prosody.acs("acs@a.test/r").await;
     let mut told = 0;
     for id in fleet.ids() {
         if accepting.contains(&id) {
@@ -42,58 +43,44 @@ async fn all_online_and_answering(count: u32, accepting: &[u32]) {
 }
 
 #[tokio::test]
-async fn one_connection() {
+async fn one_connection_is_online_and_answers() {
     all_online_and_answering(1, &[1]).await;
 }
 
 #[tokio::test]
-async fn one_connection_that_takes_no_requests() {
+async fn one_connection_is_online_and_refuses() {
     all_online_and_answering(1, &[]).await;
 }
 
 #[tokio::test]
-async fn two_connections_of_which_one_takes_requests() {
+async fn two_connections_of_which_one_accepts_requests() {
     all_online_and_answering(2, &[2]).await;
 }
 
 #[tokio::test]
-async fn twenty_connections_that_all_take_requests() {
+async fn twenty_connections_that_accept_requests() {
     let all: Vec<u32> = (1..=20).collect();
     all_online_and_answering(20, &all).await;
 }
 
 #[tokio::test]
-async fn twenty_connections_of_which_some_take_requests() {
+async fn twenty_connections_of_which_some_accept_requests() {
     all_online_and_answering(20, &[1, 7, 19, 20]).await;
 }
 
-/// Requests to all of them at once: each is answered, and the CWMP client is never told twice at once.
+/// Requests to all connections at once are all answered, and calls of the CWMP client never overlap.
 #[tokio::test]
-async fn twenty_connections_asked_at_once() {
+async fn concurrent_requests_to_twenty_connections_are_all_answered() {
     let prosody = Prosody::start(&["a.test"]).await;
     let all: Vec<u32> = (1..=20).collect();
-    let fleet = Fleet::new(20, &all, &prosody);
+    let fleet = Settings::fleet(20, &all, &prosody);
     let (daemon, _) = fleet.start(&prosody).await;
     daemon.ubus().take(Duration::from_millis(500));
-    let mut acs = prosody.wire("acs@a.test/r").await;
-    let requests: Vec<String> = all
-        .iter()
-        .map(|id| {
-            format!(
-                "<iq type='get' id='r{id}' to='{}'>\
-                 <connectionRequest xmlns='urn:broadband-forum-org:cwmp:xmppConnReq-1-0'>\
-                 <username>cpe-user</username><password>cpe-secret</password></connectionRequest></iq>",
-                jid(*id)
-            )
-        })
-        .collect();
+    let mut acs = prosody.raw_client("acs@a.test/r").await;
+    let requests: Vec<String> = all.iter().map(|id| good_request(&jid(*id))).collect();
     acs.send(&requests.concat()).await;
-    let mut missing: std::collections::BTreeSet<u32> = all.iter().copied().collect();
-    while !missing.is_empty() {
-        let answer = acs.expect("<iq ").await;
-        assert!(answer.contains(" type='result'"), "{answer}");
-        let id = crate::harness::wire::attribute(&answer, "id")[1..].parse().unwrap();
-        assert!(missing.remove(&id), "answered twice: {answer}");
+    for answer in acs.answers(&requests).await {
+        assert_result(&answer);
     }
     let calls = daemon.ubus().calls();
     assert!(calls.windows(2).all(|pair| pair[1].time - pair[0].time > 0.4), "told twice at once: {calls:?}");

@@ -1,4 +1,4 @@
-//! Every input in `fuzz/seeds/` goes the way that the fuzzers send theirs, and what a fuzzer once found stays mended.
+//! Runs the fuzz targets on the inputs in `fuzz/seeds/`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,30 +7,15 @@
     clippy::indexing_slicing,
     missing_docs,
     unreachable_pub,
-    reason = "all of it is test code, where a failed step is to fail the test"
+    reason = "test code: a failed step fails the test"
 )]
-
-#[path = "../fuzz/src/login_bytes.rs"]
-mod login_bytes;
-#[path = "../fuzz/src/stanza_oracle.rs"]
-mod stanza_oracle;
-#[path = "../fuzz/src/stanza_to_decision.rs"]
-mod stanza_to_decision;
-#[path = "../fuzz/src/tree.rs"]
-mod tree;
-#[path = "../fuzz/src/ubus_bytes.rs"]
-mod ubus_bytes;
-#[path = "../fuzz/src/uci_diff.rs"]
-mod uci_diff;
-#[path = "../fuzz/src/uci_text.rs"]
-mod uci_text;
-#[path = "../fuzz/src/wire.rs"]
-mod wire;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+
+use xmppd_fuzz_targets::{login_bytes, stanza_to_decision, ubus_bytes, uci_diff, uci_text};
 
 const TARGETS: [&str; 5] = ["login_bytes", "stanza_to_decision", "ubus_bytes", "uci_diff", "uci_text"];
 
@@ -52,42 +37,45 @@ fn replay(target: &str, run: impl Fn(&str, &[u8])) {
         catch_unwind(AssertUnwindSafe(|| run(name, &input))).is_err()
     };
     let failed: Vec<&String> = names.iter().filter(fails).collect();
-    assert!(failed.is_empty(), "in fuzz/seeds/{target}: {failed:?}");
+    assert!(failed.is_empty(), "fuzz/seeds/{target}: {failed:?}");
 }
 
 #[test]
-fn there_are_seeds_for_each_target_and_no_others() {
+fn each_target_has_seeds() {
     let targets: BTreeSet<String> = TARGETS.map(str::to_owned).into();
     assert_eq!(names(&directory("seeds")), targets);
     let files = names(&directory("fuzz_targets"));
     assert_eq!(files.iter().map(|file| file.trim_end_matches(".rs").to_owned()).collect::<BTreeSet<_>>(), targets);
     for target in TARGETS {
         let text = fs::read_to_string(directory("fuzz_targets").join(format!("{target}.rs"))).unwrap();
-        assert!(text.contains(&format!("\"../src/{target}.rs\"]\nmod target;")), "{target} runs another one's body");
+        assert!(
+            text.contains(&format!("xmppd_fuzz_targets::{target}::run(input)")),
+            "{target} runs another one's body"
+        );
     }
 }
 
 #[test]
-fn uci_text_is_read_or_refused() {
+fn uci_text_is_parsed_or_refused() {
     replay("uci_text", |_, input| uci_text::run(input));
 }
 
 #[test]
-fn bytes_from_ubusd_do_no_harm() {
+fn bytes_from_ubusd_are_handled() {
     replay("ubus_bytes", |_, input| ubus_bytes::run(input));
 }
 
 #[test]
-fn a_diff_leads_from_one_file_to_the_other() {
+fn changes_lead_to_the_settings_of_each_file() {
     replay("uci_diff", |_, input| uci_diff::run(input));
 }
 
 #[test]
-fn stanzas_are_answered_once_and_rightly() {
+fn stanzas_get_their_one_correct_answer() {
     replay("stanza_to_decision", |_, input| stanza_to_decision::run(input));
 }
 
-/// How some of them end: seeds of which none gets far would check little.
+/// How some seeds end, so that not all of them end at an early step.
 const LOGINS: [(&str, &str); 14] = [
     ("login", "no TLS, SCRAM-SHA-256"),
     ("login_sha1", "no TLS, SCRAM-SHA-1"),
@@ -106,7 +94,7 @@ const LOGINS: [(&str, &str); 14] = [
 ];
 
 #[test]
-fn a_login_ends_in_a_session_or_in_an_error_that_says_why() {
+fn a_login_ends_in_a_session_or_an_error() {
     replay("login_bytes", |name, input| {
         let end = login_bytes::run(input);
         assert!(!end.is_empty());

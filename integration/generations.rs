@@ -1,13 +1,13 @@
-//! The forms of the file that devices bring along, with their blanks filled in: online on a real server, and answering.
+//! The files that each generation ships, with their values filled in, on a real server.
 
 use std::fs;
 
 use crate::harness::prosody::PASSWORD;
 use crate::harness::stanzas::{assert_result, connection_request};
-use crate::harness::{ACS, CPE1, Dns, Endpoint as _, LIMIT, Options, Prosody, Record, Setup};
+use crate::harness::{ACS, CPE1, Dns, Endpoint as _, LIMIT, Options, Prosody, Record, Server, Setup};
 
 /// The third generation's shipped file, filled in for `cpe1@a.test/wan`.
-const THIRD: &str = "config xmpp 'xmpp'
+pub(crate) const THIRD: &str = "config xmpp 'xmpp'
 	option conn_req_connection 'connection_1'
 	option allowed_jid ''
 	option loglevel '3'
@@ -33,8 +33,8 @@ config connection_server 'connection_1_srv_1'
 	option server_address ''
 ";
 
-/// The second one's, as its daemon's own page has it.
-const SECOND: &str = "config cwmp 'xmpp'
+/// The second generation's file, as documented by its daemon.
+pub(crate) const SECOND: &str = "config cwmp 'xmpp'
 	option enable '1'
 	option id '1'
 	option allowed_jid ''
@@ -56,8 +56,8 @@ config xmpp_connection_server
 	option port '5222'
 ";
 
-/// The first one's.
-const FIRST: &str = "config xmpp 'xmpp'
+/// The first generation's file.
+pub(crate) const FIRST: &str = "config xmpp 'xmpp'
 	option enable '1'
 	option id '1'
 	option allowed_jid ''
@@ -77,7 +77,7 @@ config connection_server
 	option port '5222'
 ";
 
-async fn is_online_and_answers(file: &str) {
+async fn assert_online_and_answering(file: &str) {
     let prosody = Prosody::start_with(&["a.test"], Options::default()).await;
     prosody.account("cpe1@a.test");
     let dns = Dns::start(&[
@@ -87,28 +87,28 @@ async fn is_online_and_answers(file: &str) {
     .await;
     let setup = Setup::new([]);
     setup.xmpp.write_in_place(&file.replace("PASSWORD", PASSWORD));
-    // The system's store, where there is no option for another one.
+    // These files have no option for another store than the system's.
     let store = setup.directory().join("store.pem");
     fs::copy(prosody.ca_pem(), &store).unwrap();
     let daemon = setup.env("SSL_CERT_FILE", store).env("XMPPD_RESOLV_CONF", dns.resolv_conf_file()).start();
     prosody.wait_online(CPE1, LIMIT).await;
     daemon.wait_for_value(1, "status", "Enabled").await;
-    let mut acs = prosody.wire(ACS).await;
+    let mut acs = prosody.raw_client(ACS).await;
     assert_result(&acs.ask(&connection_request(CPE1, "cpe-user", "cpe-secret")).await);
     assert_eq!(daemon.log().since(0, &["WARNING"]), [""; 0]);
 }
 
 #[tokio::test]
-async fn the_first() {
-    is_online_and_answers(FIRST).await;
+async fn the_first_generation_is_accepted() {
+    assert_online_and_answering(FIRST).await;
 }
 
 #[tokio::test]
-async fn the_second() {
-    is_online_and_answers(SECOND).await;
+async fn the_second_generation_is_accepted() {
+    assert_online_and_answering(SECOND).await;
 }
 
 #[tokio::test]
-async fn the_third() {
-    is_online_and_answers(THIRD).await;
+async fn the_third_generation_is_accepted() {
+    assert_online_and_answering(THIRD).await;
 }

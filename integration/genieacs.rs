@@ -1,25 +1,25 @@
-//! `GenieACS`'s side of a connection request, through real servers: it may have a handful of credentials to try.
+//! Connection requests as `GenieACS` sends them, through real servers. It may try several credentials.
 
 use crate::harness::genieacs::{Answer, GenieAcs, Login};
 use crate::harness::prosody::PASSWORD;
-use crate::harness::{Daemon, LIMIT, Section, Server, Wanted, on_each_server};
+use crate::harness::{Daemon, LIMIT, Section, Server, ServerOptions, on_each_server};
 
 const CPE: &str = "cpe@a.test/wan";
 const ACS: &str = "acs@a.test";
 const RIGHT: (&str, &str) = ("cpe-user", "cpe-secret");
-/// What is right for other devices.
+/// Credentials of other devices.
 const OTHERS: [(&str, &str); 5] =
     [("", ""), ("cpe-user", "of-another"), ("another", "cpe-secret"), ("admin", "admin"), ("cpe-user", "")];
 
 on_each_server!(
-    a_request_is_answered_in_a_segment_of_its_own,
-    a_handful_of_credentials_may_be_tried_again_and_again,
-    the_fifth_wrong_ones_lock_it_out_and_nobody_else
+    an_answer_has_its_own_segment,
+    four_wrong_credentials_before_the_right_ones_are_accepted_each_time,
+    the_fifth_wrong_credentials_lock_out_only_that_account
 );
 
 async fn start<S: Server>() -> (S, Daemon) {
-    let server = S::launch(&["a.test"], Wanted::default()).await;
-    server.add_account("cpe@a.test", PASSWORD);
+    let server = S::launch(&["a.test"], ServerOptions::default()).await;
+    server.account("cpe@a.test");
     let daemon = Daemon::start([
         &Section::general(&[1]).list("allowed_jid", "acs@a.test").list("allowed_jid", "other@a.test"),
         &Section::connection(1, CPE, &server),
@@ -38,7 +38,7 @@ fn not_authorized() -> Answer {
     Answer::Refused("not-authorized".to_owned())
 }
 
-async fn a_request_is_answered_in_a_segment_of_its_own<S: Server>() {
+async fn an_answer_has_its_own_segment<S: Server>() {
     let (server, daemon) = start::<S>().await;
     for (n, login) in [Login::ScramSha1, Login::Plain].into_iter().enumerate() {
         let mut acs = GenieAcs::login(&server, ACS, login).await;
@@ -53,8 +53,8 @@ async fn a_request_is_answered_in_a_segment_of_its_own<S: Server>() {
     }
 }
 
-/// Four wrong ones, then the right one: accepted at once, and in the next session too, because that ended the count.
-async fn a_handful_of_credentials_may_be_tried_again_and_again<S: Server>() {
+/// Four wrong credentials and then the right ones are accepted, in the next session as well: success resets the count.
+async fn four_wrong_credentials_before_the_right_ones_are_accepted_each_time<S: Server>() {
     let (server, mut daemon) = start::<S>().await;
     let handful = [&OTHERS[..4], &[RIGHT]].concat();
     let mut sessions = 0;
@@ -70,17 +70,17 @@ async fn a_handful_of_credentials_may_be_tried_again_and_again<S: Server>() {
     let status = daemon.status(1).await;
     let counts = ["accepted", "refused_credentials", "refused_locked"].map(|name| status.number::<usize>(name));
     assert_eq!(counts, [sessions, 4 * sessions, 0]);
-    daemon.stop_and_look_for(&["cpe-secret", "of-another", PASSWORD]).await;
+    daemon.stop_and_assert_not_logged(&["cpe-secret", "of-another", PASSWORD]).await;
 }
 
-async fn the_fifth_wrong_ones_lock_it_out_and_nobody_else<S: Server>() {
+async fn the_fifth_wrong_credentials_lock_out_only_that_account<S: Server>() {
     let (server, daemon) = start::<S>().await;
     let mut acs = GenieAcs::login(&server, ACS, Login::ScramSha1).await;
-    // The fifth is still told that it is wrong; the right one that follows is not even looked at.
+    // The fifth is answered `not-authorized`; after it even the right credentials are refused.
     assert_eq!(acs.try_all(CPE, &OTHERS).await, (not_authorized(), 5));
     assert_eq!(acs.try_all(CPE, &[RIGHT]).await, (unavailable(), 1));
     acs.leave();
-    // It is the account that is locked out, not the session.
+    // The lockout applies to the account, not to the session.
     let mut again = GenieAcs::login(&server, ACS, Login::Plain).await;
     assert_eq!(again.try_all(CPE, &[OTHERS[0], RIGHT]).await, (unavailable(), 1));
     assert_eq!(daemon.ubus().calls(), []);

@@ -1,13 +1,15 @@
-//! Everything once over IPv6: login, connection requests, keepalive, reload, coming back.
+//! Login, connection requests, keepalive, reload and recovery over IPv6.
 
 use std::time::Duration;
 
 use crate::harness::stanzas::{assert_result, good_request, ping};
-use crate::harness::{CPE1, CPE2, Gate, LIMIT, Prosody, Scene, Section, Setup, Status, until};
+use crate::harness::{
+    CPE1, CPE2, Endpoint, FaultProxy, Fixture, LIMIT, Prosody, Section, Server, Setup, Status, until,
+};
 
-/// A scene whose servers are `::1`, written in two ways.
-async fn scene(change: impl FnOnce(&mut crate::harness::scene::Settings)) -> Scene {
-    Scene::start_with(
+/// A fixture whose server is `::1`, written in two ways.
+async fn fixture(change: impl FnOnce(&mut crate::harness::Settings)) -> Fixture {
+    Fixture::start_with(
         crate::harness::Options::default(),
         |settings| {
             settings.set_server(1, "server_address", "::1");
@@ -19,7 +21,7 @@ async fn scene(change: impl FnOnce(&mut crate::harness::scene::Settings)) -> Sce
     .await
 }
 
-/// Both ends of the connection are `::1`: so the kernel says.
+/// Fails unless the kernel reports `::1` for both ends of the connection.
 fn peers(pid: i32, port: u16) -> usize {
     let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp6")).unwrap();
     let loopback = "00000000000000000000000001000000";
@@ -32,64 +34,64 @@ fn peers(pid: i32, port: u16) -> usize {
 }
 
 #[tokio::test]
-async fn login_and_connection_requests() {
-    let mut scene = scene(|_| {}).await;
-    let address = format!("[::1]:{}", scene.prosody.port());
+async fn a_login_and_requests_work_over_ipv6() {
+    let mut fixture = fixture(|_| {}).await;
+    let address = format!("[::1]:{}", fixture.prosody.port());
     for (id, jid) in [(1, CPE1), (2, CPE2)] {
-        let status = scene.status(id).await;
+        let status = fixture.status(id).await;
         assert_eq!((status["address"].as_str(), status["tls"].as_str()), (address.as_str(), "true"));
         assert_eq!(status["jid"], jid);
-        assert_result(&scene.ask_once(&good_request(jid)).await);
+        assert_result(&fixture.ask_once(&good_request(jid)).await);
     }
-    assert_eq!(peers(scene.daemon.pid().as_raw_nonzero().get(), scene.prosody.port()), 2);
-    assert_eq!(scene.daemon.ubus().calls().len(), 2);
-    scene.assert_both_same().await;
+    assert_eq!(peers(fixture.daemon.pid().as_raw_nonzero().get(), fixture.prosody.port()), 2);
+    assert_eq!(fixture.daemon.ubus().calls().len(), 2);
+    fixture.assert_same_streams().await;
 }
 
 #[tokio::test]
-async fn keepalive() {
-    let mut scene = scene(|settings| settings.set_connection(1, "interval", 1)).await;
+async fn the_keepalive_works_over_ipv6() {
+    let mut fixture = fixture(|settings| settings.set_connection(1, "interval", 1)).await;
     let answered =
-        || (scene.daemon.log().since(0, &["connection 1", "the server answered after"]).len() >= 3).then_some(());
+        || (fixture.daemon.log().since(0, &["connection 1", "the server answered after"]).len() >= 3).then_some(());
     until("three answers to pings", LIMIT, answered).await;
-    scene.assert_both_same().await;
+    fixture.assert_same_streams().await;
 }
 
-/// A link that is dead is noticed, and left for another one.
+/// A half-open connection is noticed and replaced.
 #[tokio::test]
-async fn a_half_open_link() {
+async fn a_half_open_connection_is_noticed_over_ipv6() {
     let prosody = Prosody::start(&["a.test"]).await;
     prosody.account("cpe1@a.test");
-    let gate = Gate::at("[::1]:0".parse().unwrap(), prosody.port()).await;
+    let proxy = FaultProxy::listen_at("[::1]:0".parse().unwrap(), prosody.port()).await;
     let connection = Section::connection(1, CPE1, &prosody).option("interval", 1);
-    let row = Section::server(1, &prosody).option("server_address", "::1").option("port", gate.port());
+    let row = Section::server(1, &prosody).option("server_address", "::1").option("port", proxy.port());
     let daemon = Setup::new([&Section::general(&[1]), &connection, &row]).start();
-    daemon.wait_for_log(&["online as", CPE1, &format!("at [::1]:{}", gate.port())], LIMIT).await;
+    daemon.wait_for_log(&["online as", CPE1, &format!("at [::1]:{}", proxy.port())], LIMIT).await;
     let mark = daemon.log().mark();
-    gate.hold();
-    daemon.log().wait(mark, &["stream lost", "no sign of life from the server"], Duration::from_secs(10)).await;
+    proxy.stall();
+    daemon.log().wait(mark, &["stream lost", "nothing received from the server"], Duration::from_secs(10)).await;
     daemon.log().wait(mark, &["online as", CPE1], LIMIT).await;
 }
 
 #[tokio::test]
-async fn reload() {
-    let mut scene = scene(|_| {}).await;
-    // In place, and from one family to the other and back.
-    let mark = scene.edit(|settings| settings.set_connection(1, "interval", 77));
-    scene.daemon.log().wait(mark, &["connection 1", "settings taken over in place"], LIMIT).await;
-    scene.assert_both_same().await;
+async fn edits_are_applied_over_ipv6() {
+    let mut fixture = fixture(|_| {}).await;
+    // In place, and from one address family to the other and back.
+    let mark = fixture.edit(|settings| settings.set_connection(1, "interval", 77));
+    fixture.daemon.log().wait(mark, &["connection 1", "settings applied in place"], LIMIT).await;
+    fixture.assert_same_streams().await;
     for (address, shown) in [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")] {
-        scene.edit(|settings| settings.set_server(1, "server_address", address));
-        scene.wait_restart(CPE1, CPE1).await;
-        let status = scene.daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
-        assert_eq!(status.get("address"), Some(&*format!("{shown}:{}", scene.prosody.port())));
-        scene.assert_both_same().await;
+        fixture.edit(|settings| settings.set_server(1, "server_address", address));
+        fixture.wait_restart(CPE1, CPE1).await;
+        let status = fixture.daemon.wait_for_status(1, "Enabled", |status| status.word() == "Enabled").await;
+        assert_eq!(status.get("address"), Some(&*format!("{shown}:{}", fixture.prosody.port())));
+        fixture.assert_same_streams().await;
     }
 }
 
-/// The server goes and comes back.
+/// The server is restarted.
 #[tokio::test]
-async fn coming_back() {
+async fn a_connection_recovers_over_ipv6() {
     let mut prosody = Prosody::start(&["a.test"]).await;
     prosody.account("cpe1@a.test");
     let connection = Section::connection(1, CPE1, &prosody);
@@ -102,6 +104,6 @@ async fn coming_back() {
     let mark = daemon.log().mark();
     prosody.start_again().await;
     daemon.log().wait(mark, &["online as", CPE1, "at [::1]:"], LIMIT).await;
-    let mut acs = prosody.wire("acs@a.test/r").await;
+    let mut acs = prosody.raw_client("acs@a.test/r").await;
     assert_result(&acs.ask(&ping(CPE1)).await);
 }

@@ -1,5 +1,7 @@
-//! Logging in, on both real servers: mechanisms, names, passwords, and refusals.
+//! Logins on both real servers: mechanisms, names, passwords, refusals.
 
+#[cfg(servers)]
+mod acknowledgements;
 mod binding;
 mod features;
 #[cfg(servers)]
@@ -8,10 +10,9 @@ mod mechanisms;
 mod names;
 mod refusals;
 
-use crate::harness::prosody::PASSWORD;
 use crate::harness::{Daemon, LIMIT, Section, Server};
 
-/// Without these there is PLAIN alone.
+/// With these disabled only PLAIN is left.
 const ALL_SCRAM: &[&str] = &[
     "SCRAM-SHA-1",
     "SCRAM-SHA-1-PLUS",
@@ -22,17 +23,15 @@ const ALL_SCRAM: &[&str] = &[
     "DIGEST-MD5",
 ];
 
-/// A daemon with one connection, of this full JID and with these further options, to this server.
+/// Starts a daemon with one connection of this full JID, with these options, to this server.
 fn daemon(server: &impl Server, full_jid: &str, options: &[(&str, &str)]) -> Daemon {
-    let section = options
-        .iter()
-        .fold(Section::connection(1, full_jid, server), |section, (name, value)| section.option(name, value));
+    let section = Section::connection(1, full_jid, server).options(options);
     Daemon::start([&Section::general(&[1]), &section, &Section::server(1, server)])
 }
 
-/// Logs in with the harness's password and waits until both sides say so; gives what the log says of TLS and login.
+/// Logs in and waits until both sides report it. Returns what the log says about TLS and the login.
 async fn log_in(server: &impl Server, full_jid: &str, options: &[(&str, &str)]) -> String {
-    server.add_account(full_jid.split('/').next().unwrap(), PASSWORD);
+    server.account(full_jid.split('/').next().unwrap());
     let daemon = daemon(server, full_jid, options);
     let line = daemon.wait_for_log(&["online as"], LIMIT).await;
     server.wait_client(full_jid, LIMIT).await;

@@ -1,7 +1,7 @@
-//! What holds on real servers: xmppd and its ACS against a real Prosody, one module per theme, one binary for all.
+//! Integration tests: xmppd and an ACS with real servers, one module per theme, in a single binary.
 //!
-//! What has `#[cfg(servers)]` needs what `make deps` installs. Where something of that is missing the build script puts
-//! tests of the same names in their place, which are ignored.
+//! Modules and tests with `#[cfg(servers)]` need the programs that `make deps` installs. If one is missing, the build script
+//! generates ignored tests of the same names instead.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,9 +9,12 @@
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
     unreachable_pub,
-    reason = "all of it is test code, where a failed step is to fail the test"
+    reason = "test code, in which a failed step fails the test"
 )]
-#![cfg_attr(not(servers), allow(dead_code, unused_imports, reason = "what uses it is left out"))]
+#![cfg_attr(
+    not(servers),
+    allow(dead_code, unused_imports, unused_macros, reason = "used only by tests that need servers")
+)]
 
 #[cfg(servers)]
 mod acs;
@@ -25,6 +28,7 @@ mod crash;
 #[cfg(servers)]
 mod dns;
 mod documents;
+#[cfg(servers)]
 mod faults;
 #[cfg(servers)]
 mod fleet;
@@ -33,15 +37,20 @@ mod generations;
 #[cfg(servers)]
 mod genieacs;
 mod harness;
-mod harness_itself;
+mod harness_tests;
+#[cfg(servers)]
 mod hostile;
 #[cfg(servers)]
 mod ipv6;
+mod log_output;
 mod login;
+#[cfg(servers)]
+mod openwrt;
 #[cfg(servers)]
 mod operator_tool;
 #[cfg(servers)]
 mod outage;
+mod packaging;
 #[cfg(servers)]
 mod passes;
 #[cfg(servers)]
@@ -51,24 +60,26 @@ mod racing;
 #[cfg(servers)]
 mod reload;
 #[cfg(servers)]
+mod reload_stress;
+#[cfg(servers)]
 mod requests;
 #[cfg(servers)]
 mod resumption;
+mod scripts;
 #[cfg(servers)]
 mod smoke;
 mod soak;
+mod source_tree;
 mod sources;
 #[cfg(servers)]
 mod stopping;
-#[cfg(servers)]
-mod storms;
-#[cfg(servers)]
-mod strangers;
 mod stream_errors;
 #[cfg(servers)]
 mod ubus;
+#[cfg(servers)]
+mod untrusted_senders;
 
 #[cfg(not(servers))]
-mod left_out {
-    include!(concat!(env!("OUT_DIR"), "/left_out.rs"));
+mod skipped {
+    include!(concat!(env!("OUT_DIR"), "/skipped.rs"));
 }

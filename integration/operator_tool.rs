@@ -1,6 +1,6 @@
-//! The tool `connreq`, as an operator uses it.
+//! The tool `connreq`, run as an operator does.
 
-mod endings;
+mod exit_status;
 mod passwords;
 mod repeated;
 mod targets;

@@ -1,5 +1,5 @@
-//! The server goes away and comes back: so do all connections, by themselves, or sooner when they are told that the network is
-//! back.
+//! The server goes away and comes back: all connections recover by themselves, or earlier if they are told that the
+//! network is back.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::harness::dns::own_address;
-use crate::harness::fleet::{accepted, jid, session, wait_back};
-use crate::harness::{Daemon, End, Fleet, Kind, LIMIT, Prosody, Session, Status};
+use crate::harness::fleet::{accepted, jid, session, wait_reconnected};
+use crate::harness::{Daemon, EventKind, LIMIT, Prosody, Server, Session, SessionEnd, Settings, Status};
 
-/// Waits until no connection has a stream; their status says so.
-async fn wait_all_lost(daemon: &Daemon, fleet: &Fleet) {
+/// Waits until no connection has a stream and the status shows it.
+async fn wait_all_lost(daemon: &Daemon, fleet: &Settings) {
     for id in fleet.ids() {
         let status = daemon.wait_for_status(id, "lost", |status| status.word() != "Enabled").await;
         assert!(matches!(status.word(), "Dormant" | "Connecting" | "ServerNotPresent"), "{status:?}");
@@ -20,11 +20,11 @@ async fn wait_all_lost(daemon: &Daemon, fleet: &Fleet) {
     }
 }
 
-/// All come back on new streams and answer.
+/// Waits until all connections are online on new streams and answer.
 async fn all_come_back(prosody: &Prosody, daemon: &mut Daemon, before: &BTreeMap<u32, Session>) {
-    let mut acs = prosody.requester("acs@a.test/r").await;
+    let mut acs = prosody.acs("acs@a.test/r").await;
     for (id, before) in before {
-        wait_back(prosody, *id, before).await;
+        wait_reconnected(prosody, *id, before).await;
         let status = daemon.wait_for_value(*id, "status", "Enabled").await;
         assert_eq!((status.get("tls"), status.get("error"), status.next_attempt()), (Some("true"), None, None));
         accepted(&mut acs, *id).await;
@@ -33,9 +33,9 @@ async fn all_come_back(prosody: &Prosody, daemon: &mut Daemon, before: &BTreeMap
 }
 
 #[tokio::test]
-async fn a_server_killed_and_started_again_gets_its_connections_back() {
+async fn connections_recover_from_a_killed_server() {
     let mut prosody = Prosody::start(&["a.test"]).await;
-    let fleet = Fleet::new(3, &[1, 2, 3], &prosody);
+    let fleet = Settings::fleet(3, &[1, 2, 3], &prosody);
     let (mut daemon, before) = fleet.start(&prosody).await;
     let pid = daemon.pid();
     prosody.kill().await;
@@ -46,10 +46,10 @@ async fn a_server_killed_and_started_again_gets_its_connections_back() {
 }
 
 #[tokio::test]
-async fn twenty_connections_come_back() {
+async fn twenty_connections_recover() {
     let mut prosody = Prosody::start(&["a.test"]).await;
     let all: Vec<u32> = (1..=20).collect();
-    let fleet = Fleet::new(20, &all, &prosody);
+    let fleet = Settings::fleet(20, &all, &prosody);
     let (mut daemon, before) = fleet.start(&prosody).await;
     prosody.kill().await;
     wait_all_lost(&daemon, &fleet).await;
@@ -57,11 +57,11 @@ async fn twenty_connections_come_back() {
     all_come_back(&prosody, &mut daemon, &before).await;
 }
 
-/// Not one outage alone: the waits do not run out, and nothing is left behind that would be in the way.
+/// Waits do not grow without bound over several outages, and nothing is left behind.
 #[tokio::test]
-async fn three_outages_in_a_row() {
+async fn connections_recover_from_three_outages_in_a_row() {
     let mut prosody = Prosody::start(&["a.test"]).await;
-    let fleet = Fleet::new(2, &[1, 2], &prosody);
+    let fleet = Settings::fleet(2, &[1, 2], &prosody);
     let (mut daemon, mut before) = fleet.start(&prosody).await;
     for _ in 0..3 {
         prosody.kill().await;
@@ -73,13 +73,13 @@ async fn three_outages_in_a_row() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_stopped_in_good_order_gets_its_connections_back() {
+async fn connections_recover_from_a_server_shut_down_cleanly() {
     let mut prosody = Prosody::start(&["a.test"]).await;
-    let fleet = Fleet::new(3, &[1, 2, 3], &prosody);
+    let fleet = Settings::fleet(3, &[1, 2, 3], &prosody);
     let (mut daemon, before) = fleet.start(&prosody).await;
     assert!(prosody.stop().await.success());
     for id in fleet.ids() {
-        let shut_down = Kind::Unbind(End::ByServer("system-shutdown".to_owned()));
+        let shut_down = EventKind::Unbind(SessionEnd::ByServer("system-shutdown".to_owned()));
         let jid = jid(id);
         assert!(prosody.events().iter().any(|event| event.jid == jid && event.kind == shut_down));
         let line = [&*format!("connection {id} "), "WARNING", "stream lost", "system-shutdown"];
@@ -90,11 +90,11 @@ async fn a_server_that_is_stopped_in_good_order_gets_its_connections_back() {
     all_come_back(&prosody, &mut daemon, &before).await;
 }
 
-/// The daemon is there first, as after a power cut.
+/// The daemon starts before the server, as after a power failure.
 #[tokio::test]
-async fn a_server_that_is_not_there_yet_is_waited_for() {
+async fn connections_wait_for_a_server_that_starts_later() {
     let mut prosody = Prosody::start(&["a.test"]).await;
-    let fleet = Fleet::new(2, &[1, 2], &prosody);
+    let fleet = Settings::fleet(2, &[1, 2], &prosody);
     prosody.stop().await;
     let daemon = fleet.setup().start();
     for id in fleet.ids() {
@@ -102,25 +102,25 @@ async fn a_server_that_is_not_there_yet_is_waited_for() {
     }
     prosody.start_again().await;
     fleet.all_online(&prosody).await;
-    let mut acs = prosody.requester("acs@a.test/r").await;
+    let mut acs = prosody.acs("acs@a.test/r").await;
     for id in fleet.ids() {
         accepted(&mut acs, id).await;
     }
 }
 
-/// With one attempt per address the table is used up at once: then the domain itself is next, and the table again.
+/// With one attempt per address the table is exhausted at once: the domain itself is next, then the table again.
 #[tokio::test]
-async fn a_server_that_cannot_be_reached_shows_as_such_and_the_table_is_tried_again() {
+async fn an_unreachable_server_shows_in_the_status_and_is_tried_again() {
     let mut prosody = Prosody::start(&["a.test"]).await;
-    let fleet = Fleet::new(1, &[1], &prosody).with("attempt", "1");
-    // No name can be looked up.
+    let fleet = Settings::fleet(1, &[1], &prosody).with("attempt", "1");
+    // No name can be resolved.
     let setup = fleet.setup();
     let resolv_conf = setup.directory().join("resolv.conf");
     std::fs::write(&resolv_conf, format!("nameserver {}\n", own_address())).unwrap();
     let daemon = setup.env("XMPPD_RESOLV_CONF", resolv_conf).start();
-    let before = prosody.wait_online(&jid(1), LIMIT).await;
+    let before = fleet.wait_online(&daemon, &prosody).await;
     prosody.kill().await;
-    // Table and domain take turns, so that what fails at the one is seen again if a short wait hid it.
+    // Table and domain alternate, so a failure hidden by a short wait is seen the next time.
     daemon
         .wait_for_status(1, "refused by the server of the table", |status| {
             status.word() == "ServerNotPresent"
@@ -128,17 +128,17 @@ async fn a_server_that_cannot_be_reached_shows_as_such_and_the_table_is_tried_ag
                 && status.next_attempt().is_some_and(|next| next <= 1.0)
         })
         .await;
-    // The fallback has no name server to ask; that is a failed attempt, not the end.
+    // The fallback has no name server: a failed attempt, after which the table is tried again.
     daemon.wait_for_log(&["connection 1", "attempt failed", "DNS lookup of a.test failed"], LIMIT).await;
     prosody.start_again().await;
-    wait_back(&prosody, 1, &before).await;
+    wait_reconnected(&prosody, 1, &before[&1]).await;
 }
 
-/// A daemon whose waits are so long that only being told can cut them short, and when the first of them would have ended
-/// by itself.
-async fn in_a_long_wait(prosody: &mut Prosody) -> (Fleet, Daemon, BTreeMap<u32, Session>, Instant) {
-    // Waits are drawn from 0 to 1 s, to 65 s, to 71 min, ...; one that is cut short from 0 to 1 s again.
-    let fleet = Fleet::new(2, &[1, 2], prosody).with("retry_interval_multiplier", "65535");
+/// Returns a daemon with waits so long that only a reconnect request can end them in time, and when the first of them
+/// would end.
+async fn in_a_long_wait(prosody: &mut Prosody) -> (Settings, Daemon, BTreeMap<u32, Session>, Instant) {
+    // Waits are drawn from 0 to 1 s, then to 65 s, to 71 min, ...; a shortened one from 0 to 1 s again.
+    let fleet = Settings::fleet(2, &[1, 2], prosody).with("retry_interval_multiplier", "65535");
     let fleet = fleet.with("retry_max_interval", "1000000000");
     let (daemon, before) = fleet.start(prosody).await;
     prosody.kill().await;
@@ -146,8 +146,8 @@ async fn in_a_long_wait(prosody: &mut Prosody) -> (Fleet, Daemon, BTreeMap<u32, 
     (fleet, daemon, before, Instant::now() + Duration::from_secs_f64(shortest))
 }
 
-/// Waits until all connections are in waits of more than two minutes, and says how long the shortest is. As long as they are
-/// not, waits are cut short, so that longer ones come soon: being told does not begin the count anew.
+/// Waits until all connections wait for more than two minutes, and returns the shortest wait. Shorter waits are cut
+/// short meanwhile, which does not reset the schedule.
 async fn long_waits(daemon: &Daemon) -> f64 {
     const LONG: f64 = 120.0;
     let start = Instant::now();
@@ -168,7 +168,7 @@ async fn long_waits(daemon: &Daemon) -> f64 {
     }
 }
 
-/// The connections are back at once, long before their waits would have ended.
+/// Fails unless the connections are back long before their waits would have ended.
 async fn back_before(due: Instant, prosody: &Prosody, daemon: &mut Daemon, before: &BTreeMap<u32, Session>) {
     all_come_back(prosody, daemon, before).await;
     assert!(Instant::now() < due, "the waits were over anyway");
@@ -196,31 +196,31 @@ async fn sighup_cuts_a_long_wait_short() {
     back_before(due, &prosody, &mut daemon, &before).await;
 }
 
-/// Without being told nothing is cut short: what the tests above see is not the wait's own end.
+/// Nothing else cuts a wait short: the tests above do not see the end of the wait itself.
 #[tokio::test]
-async fn an_edit_that_changes_nothing_leaves_a_long_wait_alone() {
+async fn an_edit_without_changes_does_not_shorten_a_wait() {
     let mut prosody = Prosody::start(&["a.test"]).await;
     let (mut fleet, daemon, _, _) = in_a_long_wait(&mut prosody).await;
     prosody.start_again().await;
-    fleet.general = fleet.general.option("allowed_jid", "acs@a.test");
+    fleet.set("allowed_jid", "acs@a.test");
     daemon.xmpp().commit(&fleet.text());
-    daemon.wait_for_log(&["general settings taken over"], LIMIT).await;
+    daemon.wait_for_log(&["general settings applied"], LIMIT).await;
     for (id, status) in daemon.statuses().await {
         assert!(status.next_attempt().is_some_and(|next| next > 60.0), "{status:?}");
         assert_eq!(session(&prosody, id), None);
     }
 }
 
-/// Streams that are up are not touched by either.
+/// Neither request affects established streams.
 #[tokio::test]
-async fn being_told_does_not_touch_streams_that_are_up() {
+async fn reconnect_does_not_affect_established_streams() {
     let prosody = Prosody::start(&["a.test"]).await;
-    let fleet = Fleet::new(2, &[1, 2], &prosody);
+    let fleet = Settings::fleet(2, &[1, 2], &prosody);
     let (mut daemon, before) = fleet.start(&prosody).await;
     assert_eq!(daemon.ask("reconnect").await, "ok\n");
     daemon.signal(Signal::HUP);
     daemon.wait_for_log(&["SIGHUP"], LIMIT).await;
-    let mut acs = prosody.requester("acs@a.test/r").await;
+    let mut acs = prosody.acs("acs@a.test/r").await;
     for (id, before) in before {
         accepted(&mut acs, id).await;
         assert_eq!(session(&prosody, id), Some(before));

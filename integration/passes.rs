@@ -1,25 +1,28 @@
-//! A pass attempts every server of the list at once: one that is dead does not keep a connection off a healthy one. The
-//! retry options are TR-181's defaults, whose first wait is up to 60 s and whose 16th is up to 8 hours.
+//! A pass attempts every server of the list without a wait, so that a dead server does not keep a connection from a
+//! healthy one. The retry options are TR-181's defaults, whose first wait is up to 60 s and whose 16th is up to 8
+//! hours.
 
 use std::time::Duration;
 
 use crate::harness::dns::own_address;
 use crate::harness::namespace::{black_hole, entered};
-use crate::harness::{Daemon, Dns, Gate, Kind, Prosody, Record, Section, Server, Setup, ports, until};
+use crate::harness::{
+    Daemon, Dns, Endpoint, EventKind, FaultProxy, Prosody, Record, Section, Server, Setup, ports, until,
+};
 
 const CPE: &str = "cpe@a.test/wan";
 
-/// Two steps that time out after 10 s, and a busy machine.
+/// Two steps that time out after 10 s, on a busy machine.
 const SECONDS: Duration = Duration::from_secs(25);
 
-/// Where the second, healthy server stands in the settings.
+/// How the second, healthy server is configured.
 #[derive(Debug, Clone, Copy)]
 enum List {
     Srv,
     Table,
 }
 
-/// Without any option of the retry schedule.
+/// Removes all options of the retry schedule.
 fn with_defaults(connection: Section) -> Section {
     ["attempt", "initial_retry_interval", "retry_interval_multiplier", "retry_max_interval"]
         .into_iter()
@@ -27,11 +30,11 @@ fn with_defaults(connection: Section) -> Section {
 }
 
 fn connection(prosody: &Prosody) -> Section {
-    prosody.add_account("cpe@a.test", crate::harness::prosody::PASSWORD);
+    prosody.account("cpe@a.test");
     with_defaults(Section::connection(1, CPE, prosody))
 }
 
-/// A daemon whose first server is at this address and port, and whose second one is Prosody.
+/// Starts a daemon whose first server is at this address and port, and whose second one is Prosody.
 async fn daemon(list: List, prosody: &Prosody, address: &str, port: u16) -> (Dns, Daemon) {
     let connection = connection(prosody);
     let dns = Dns::start(&[
@@ -57,7 +60,7 @@ async fn daemon(list: List, prosody: &Prosody, address: &str, port: u16) -> (Dns
     (dns, daemon)
 }
 
-/// The connection gets online at the second server in its first pass, after one failure with these words at the first.
+/// Fails unless the connection gets online at the second server in its first pass, after one failure with this text.
 async fn second_server_is_used(daemon: &Daemon, prosody: &Prosody, words: &str) {
     let online = daemon.wait_for_log(&["online as", CPE, "second.a.test"], SECONDS).await;
     assert!(online.contains(&format!("(127.0.0.1:{})", prosody.port())), "{online}");
@@ -67,7 +70,7 @@ async fn second_server_is_used(daemon: &Daemon, prosody: &Prosody, words: &str) 
     assert!(failed[0].ends_with("; trying the next server"), "{failed:?}");
     let status = daemon.wait_for_value(1, "status", "Enabled").await;
     assert_eq!((status.get("attempt"), status.get("error")), (Some("1"), None), "{status:?}");
-    let bound = prosody.events().iter().filter(|event| event.jid == CPE && event.kind == Kind::Bind).count();
+    let bound = prosody.events().iter().filter(|event| event.jid == CPE && event.kind == EventKind::Bind).count();
     assert_eq!(bound, 1);
 }
 
@@ -77,16 +80,16 @@ async fn refusing(list: List) {
     second_server_is_used(&daemon, &prosody, "connecting: Connection refused").await;
 }
 
-/// It accepts the connection and says nothing.
+/// The first server accepts connections and does not answer.
 async fn silent(list: List) {
     let prosody = Prosody::start(&["a.test"]).await;
-    let gate = Gate::before(prosody.port()).await;
-    gate.lose();
-    let (_dns, daemon) = daemon(list, &prosody, "127.0.0.1", gate.port()).await;
+    let proxy = FaultProxy::to_port(prosody.port()).await;
+    proxy.go_silent();
+    let (_dns, daemon) = daemon(list, &prosody, "127.0.0.1", proxy.port()).await;
     second_server_is_used(&daemon, &prosody, "opening the stream: no answer within 10 s").await;
 }
 
-/// Another authority has signed the first server's certificate.
+/// The first server's certificate was issued by another CA.
 async fn bad_certificate(list: List) {
     let prosody = Prosody::start(&["a.test"]).await;
     let other = Prosody::start(&["a.test"]).await;
@@ -95,49 +98,38 @@ async fn bad_certificate(list: List) {
 }
 
 #[tokio::test]
-async fn an_srv_target_that_refuses() {
+async fn an_srv_target_that_refuses_does_not_delay_the_next() {
     refusing(List::Srv).await;
 }
 
 #[tokio::test]
-async fn an_srv_target_that_is_silent() {
+async fn an_srv_target_that_is_silent_is_followed_by_the_next() {
     silent(List::Srv).await;
 }
 
 #[tokio::test]
-async fn an_srv_target_with_a_bad_certificate() {
+async fn an_srv_target_with_a_bad_certificate_is_followed_by_the_next() {
     bad_certificate(List::Srv).await;
 }
 
 #[tokio::test]
-async fn a_row_that_refuses() {
+async fn a_row_that_refuses_does_not_delay_the_next() {
     refusing(List::Table).await;
 }
 
 #[tokio::test]
-async fn a_row_that_is_silent() {
+async fn a_row_that_is_silent_is_followed_by_the_next() {
     silent(List::Table).await;
 }
 
 #[tokio::test]
-async fn a_row_with_a_bad_certificate() {
+async fn a_row_with_a_bad_certificate_is_followed_by_the_next() {
     bad_certificate(List::Table).await;
 }
 
-/// No packet comes back from the first target, not even a refusal.
+/// All servers are dead: one wait after both, then both again. The status shows the server that was reached.
 #[tokio::test]
-async fn an_srv_target_behind_a_black_hole() {
-    if !entered("passes::an_srv_target_behind_a_black_hole", &black_hole(&["192.0.2.1"])) {
-        return;
-    }
-    let prosody = Prosody::start(&["a.test"]).await;
-    let (_dns, daemon) = daemon(List::Srv, &prosody, "192.0.2.1", 5222).await;
-    second_server_is_used(&daemon, &prosody, "connecting: no answer within 10 s").await;
-}
-
-/// All servers are dead: one wait for both, then both again, and what the pass shows is the server that was reached.
-#[tokio::test]
-async fn the_waits_come_between_passes() {
+async fn waits_come_between_passes() {
     let prosody = Prosody::start(&["a.test"]).await;
     let other = Prosody::start(&["a.test"]).await;
     let row = |instance, port| Section::server(1, &prosody).option("con_srv_inst", instance).option("port", port);
@@ -155,12 +147,12 @@ async fn the_waits_come_between_passes() {
     assert!(status.get("attempt").unwrap().parse::<u32>().unwrap() >= 3, "{status:?}");
 }
 
-/// As many passes as `attempt` says, then one through the domain's own address.
+/// After as many passes as `attempt` says, the domain's own address is tried once.
 #[tokio::test]
 async fn the_domain_follows_the_passes_of_attempt() {
     let prosody = Prosody::start(&["a.test"]).await;
     let address = own_address();
-    let gate = Gate::at((address, 5222).into(), prosody.port()).await;
+    let proxy = FaultProxy::listen_at((address, 5222).into(), prosody.port()).await;
     let nobody = ports::free();
     let dns = Dns::start(&[
         Record::starttls("a.test", "first.a.test", nobody, 1, 0),
@@ -179,15 +171,15 @@ async fn the_domain_follows_the_passes_of_attempt() {
     let daemon = Setup::new(&sections).env("XMPPD_RESOLV_CONF", dns.resolv_conf_file()).start();
     daemon.wait_for_log(&["online as", &format!("a.test ({address}:5222)")], SECONDS).await;
     assert_eq!(daemon.log().since(0, &["attempt failed"]).len(), 6);
-    assert_eq!(gate.connections(), 1);
+    assert_eq!(proxy.connections(), 1);
 }
 
-/// A forwarder that refuses SRV queries alone.
+/// A forwarder refuses only SRV queries.
 #[tokio::test]
-async fn the_domain_has_its_turn_where_srv_lookups_fail() {
+async fn the_domain_is_tried_if_srv_lookups_fail() {
     let prosody = Prosody::start(&["a.test"]).await;
     let address = own_address();
-    let gate = Gate::at((address, 5222).into(), prosody.port()).await;
+    let proxy = FaultProxy::listen_at((address, 5222).into(), prosody.port()).await;
     let here = Record::host("a.test", &[&address.to_string()]);
     let mut dns = Dns::start(&[Record::Refused("_tcp.a.test".to_owned()), here]).await;
     let connection = connection(&prosody)
@@ -199,25 +191,25 @@ async fn the_domain_has_its_turn_where_srv_lookups_fail() {
     daemon.wait_for_log(&["online as", &format!("a.test ({address}:5222)")], SECONDS).await;
     let failed = daemon.log().since(0, &["attempt failed"]);
     assert!(failed.len() == 1 && failed[0].contains("DNS lookup of"), "{failed:?}");
-    // The next pass is one by SRV again.
+    // The next pass uses SRV again.
     dns.serve(&[
         Record::starttls("a.test", "xmpp.a.test", prosody.port(), 1, 0),
         Record::host("xmpp.a.test", &["127.0.0.1"]),
     ])
     .await;
     let mark = daemon.log().mark();
-    gate.cut();
+    proxy.reset_connections();
     let line = daemon.log().wait(mark, &["online as"], SECONDS).await;
     assert!(line.contains(&format!("(127.0.0.1:{})", prosody.port())), "{line}");
 }
 
-/// TR-181's `DNS`: the domain's addresses alone, whatever SRV records there are.
+/// TR-181's `DNS`: only the domain's addresses are used, despite SRV records.
 #[tokio::test]
 async fn serveralgorithm_dns_does_not_look_at_srv_records() {
     let prosody = Prosody::start(&["a.test"]).await;
     let address = own_address();
-    let gate = Gate::at((address, 5222).into(), prosody.port()).await;
-    let trap = Gate::before(prosody.port()).await;
+    let proxy = FaultProxy::listen_at((address, 5222).into(), prosody.port()).await;
+    let trap = FaultProxy::to_port(prosody.port()).await;
     let dns = Dns::start(&[
         Record::starttls("a.test", "trap.a.test", trap.port(), 1, 0),
         Record::host("trap.a.test", &["127.0.0.1"]),
@@ -227,7 +219,25 @@ async fn serveralgorithm_dns_does_not_look_at_srv_records() {
     let sections = [Section::general(&[1]), connection(&prosody).option("serveralgorithm", "DNS")];
     let daemon = Setup::new(&sections).env("XMPPD_RESOLV_CONF", dns.resolv_conf_file()).start();
     daemon.wait_for_log(&["online as", &format!("a.test ({address}:5222)")], SECONDS).await;
-    assert_eq!((gate.connections(), trap.connections()), (1, 0));
+    assert_eq!((proxy.connections(), trap.connections()), (1, 0));
     let asked = dns.questions();
     assert!(asked.contains(&"A a.test".to_owned()) && !asked.iter().any(|one| one.starts_with("SRV")), "{asked:?}");
+}
+
+mod namespaces {
+    use super::*;
+
+    /// No packet comes back from the first target.
+    #[tokio::test]
+    async fn an_srv_target_behind_a_black_hole_is_followed_by_the_next() {
+        if !entered(
+            "passes::namespaces::an_srv_target_behind_a_black_hole_is_followed_by_the_next",
+            &black_hole(&["192.0.2.1"]),
+        ) {
+            return;
+        }
+        let prosody = Prosody::start(&["a.test"]).await;
+        let (_dns, daemon) = daemon(List::Srv, &prosody, "192.0.2.1", 5222).await;
+        second_server_is_used(&daemon, &prosody, "connecting: no answer within 10 s").await;
+    }
 }

@@ -1,6 +1,7 @@
-//! Every payload that one can think of, byte by byte: to xmppd itself, and to the real servers that stand before it.
+//! Payloads of all kinds, byte by byte, sent to xmppd directly and through the real servers.
 //!
-//! Each gets exactly one answer, the right one, or none where none is due; and whatever it was, the next request is accepted.
+//! Each gets exactly one answer, the expected one, or none if none is due; and after each, the next request is
+//! accepted.
 
 mod table;
 
@@ -12,15 +13,17 @@ use xmpp_parsers::minidom::Element;
 
 use crate::harness::prosody::PASSWORD;
 use crate::harness::stanzas::{good_request, id, ping};
-use crate::harness::{Daemon, LIMIT, Peer, Script, Section, Server, Setup, Wanted, Wire, on_each_server};
+use crate::harness::{
+    Daemon, LIMIT, Peer, RawClient, ScriptedServer, Section, Server, ServerOptions, Setup, on_each_server,
+};
 use table::{ACCEPTED, NOT_AUTHORIZED, NOTHING, Row, rows};
 
 const CPE: &str = "cpe@a.test/wan";
 const ACS: &str = "acs@a.test/r";
 
-/// Where the bytes go in, and the answers come out.
+/// A way to send bytes to the CPE and to receive its answers.
 trait Line {
-    /// Whether what comes out is just what xmppd wrote.
+    /// Whether the answers arrive as xmppd wrote them.
     const DIRECT: bool;
 
     async fn say(&mut self, bytes: &[u8]);
@@ -28,11 +31,11 @@ trait Line {
     /// The next stanza.
     async fn hear(&mut self) -> String;
 
-    /// What still comes until the stream is over.
+    /// What arrives until the stream ends.
     async fn rest(&mut self) -> String;
 }
 
-impl Line for Wire {
+impl Line for RawClient {
     const DIRECT: bool = false;
 
     async fn say(&mut self, bytes: &[u8]) {
@@ -64,7 +67,7 @@ impl Line for Peer {
     }
 }
 
-/// Sends a row and what proves that nothing else came of it. Gives what did.
+/// Sends a row, and a ping that shows that nothing else follows. Returns the outcome.
 async fn exchange<L: Line>(line: &mut L, row: &Row, comes: &str) -> String {
     line.say(&row.bytes).await;
     if comes.contains("stream error") {
@@ -83,7 +86,7 @@ async fn exchange<L: Line>(line: &mut L, row: &Row, comes: &str) -> String {
     was
 }
 
-/// A ping, a good request and another ping: each is answered, and nobody else says a word.
+/// A ping, a good request and another ping: fails unless each is answered and nothing else arrives.
 async fn well(line: &mut impl Line) {
     for question in [ping(CPE), good_request(CPE), ping(CPE)] {
         line.say(question.replacen(" to=", &format!(" from='{ACS}' to="), 1).as_bytes()).await;
@@ -104,11 +107,11 @@ fn read(stanza: &str) -> Element {
         .unwrap_or_else(|error| panic!("{error}: {stanza}"))
 }
 
-/// An answer in words.
+/// Describes an answer.
 fn outcome(answer: &str, row: &Row, direct: bool) -> String {
     let iq = read(answer);
     assert!(iq.is("iq", "jabber:client"), "{answer}");
-    // Servers write a line end in an attribute as it is, which whoever reads it takes for a blank.
+    // Servers write a line break in an attribute unescaped, which the parser reads as a space.
     let id = |id: Option<&str>| id.map(|id| if direct { id.to_owned() } else { id.replace(['\n', '\t'], " ") });
     assert_eq!(id(iq.attr("id")), id(row.id.as_deref()), "{answer}");
     if iq.attr("type") != Some("error") {
@@ -126,7 +129,7 @@ fn outcome(answer: &str, row: &Row, direct: bool) -> String {
     format!("error {}", words.collect::<Vec<_>>().join(" "))
 }
 
-/// The end of a stream in words.
+/// Describes the end of a stream.
 fn end(text: &str) -> String {
     let condition = text.split("<stream:error").nth(1).and_then(|rest| rest.split('<').nth(1)).unwrap_or_default();
     if condition.is_empty() {
@@ -135,24 +138,24 @@ fn end(text: &str) -> String {
     format!("stream error {}", condition.split([' ', '/', '>']).next().unwrap_or_default())
 }
 
-/// How often the CWMP client was told, after a row and the request behind it.
+/// How often the CWMP client was notified, for a row and the request after it.
 fn told(daemon: &Daemon) -> usize {
     daemon.ubus().calls().len()
 }
 
 fn setup(server: &impl crate::harness::Endpoint) -> Setup {
     Setup::new([
-        &Section::general(&[1]).option("connreq_limit", 0).option("notify_timeout_ms", 10_000),
+        &Section::general(&[1]).option("connreq_limit", 0),
         &Section::connection(1, CPE, server),
         &Section::server(1, server),
     ])
 }
 
-/// The server's place is taken by a script, so that xmppd sees every byte as it is written here.
+/// A scripted server, so that xmppd receives every byte as it is written here.
 #[tokio::test]
 async fn each_payload_gets_its_answer() {
     let (queue, mut peers) = unbounded_channel();
-    let script = Script::start("a.test", move |_, mut peer| {
+    let script = ScriptedServer::start("a.test", move |_, mut peer| {
         let queue = queue.clone();
         async move {
             peer.log_in(CPE).await?;
@@ -188,7 +191,7 @@ async fn each_payload_gets_its_answer() {
     ] {
         assert_eq!(status.number::<u64>(count), number, "{count}");
     }
-    daemon.stop_and_look_for(&["cpe-secret", PASSWORD]).await;
+    daemon.stop_and_assert_not_logged(&["cpe-secret", PASSWORD]).await;
     for bad in ["ERROR", "panic"] {
         assert_eq!(daemon.log().since(0, &[bad]), [""; 0]);
     }
@@ -201,22 +204,23 @@ async fn next(peers: &mut UnboundedReceiver<Peer>) -> Peer {
 on_each_server!(each_payload_gets_its_answer_through_a_server);
 
 async fn each_payload_gets_its_answer_through_a_server<S: Server>() {
-    let server = S::launch(&["a.test"], Wanted::default()).await;
-    server.add_account("cpe@a.test", PASSWORD);
+    let server = S::launch(&["a.test"], ServerOptions::default()).await;
+    server.account("cpe@a.test");
     let mut daemon = setup(&server).start();
     let port = server.wait_client(CPE, LIMIT).await;
-    daemon.wait_for_value(1, "status", "Enabled").await;
-    let mut acs = server.raw(ACS).await;
+    // Its own presence, which the server returns, must not count below.
+    daemon.wait_for_value(1, "received", "1").await;
+    let mut acs = server.raw_client(ACS).await;
     let mut wrong = Vec::new();
     for row in rows() {
         let expected = if std::any::type_name::<S>().ends_with("Prosody") { row.prosody } else { row.ejabberd };
         let (calls, received) = (told(&daemon), daemon.count(1, "received").await);
         let mut comes = exchange(&mut acs, &row, expected).await;
         if comes.starts_with("stream error") {
-            acs = server.raw(ACS).await;
+            acs = server.raw_client(ACS).await;
             well(&mut acs).await;
         }
-        // Besides the three that it was asked behind it.
+        // In addition to the three requests that follow it.
         let seen = daemon.count(1, "received").await - received - 3;
         if seen == 0 {
             comes = format!("server: {comes}");
@@ -228,7 +232,7 @@ async fn each_payload_gets_its_answer_through_a_server<S: Server>() {
     }
     assert_eq!(server.client_port(CPE), Some(port), "what somebody sends must not cost the CPE its connection");
     assert_eq!(wrong, [""; 0]);
-    daemon.stop_and_look_for(&["cpe-secret", PASSWORD]).await;
+    daemon.stop_and_assert_not_logged(&["cpe-secret", PASSWORD]).await;
     for bad in ["ERROR", "WARNING", "panic"] {
         assert_eq!(daemon.log().since(0, &[bad]), [""; 0]);
     }

@@ -1,4 +1,5 @@
-//! What an edit of the files touches and what it does not, row by row of the reload table, as the server sees it.
+//! What each edit of the files changes and what it leaves alone, as the server sees it: each row of the table "What a change
+//! does" in docs/configuration.md.
 
 mod credentials;
 mod in_place;

@@ -1,19 +1,19 @@
-//! Connection requests through a real server: who gets which answer, and what the CWMP client is told.
+//! Connection requests through a real server: who gets which answer, and when the CWMP client is notified.
 
 mod credentials;
 mod hanging;
+mod history;
 mod misbehaving;
+mod notifications;
 mod other_stanzas;
-mod remembering;
 mod senders;
 mod table;
-mod telling;
 
-use crate::harness::Scene;
+use crate::harness::Fixture;
 
-/// Fails unless the CWMP client was told so many times.
+/// Fails unless the CWMP client was notified this many times.
 #[track_caller]
-fn assert_told(scene: &Scene, times: usize) {
-    let calls = scene.daemon.ubus().calls();
+fn assert_notified(fixture: &Fixture, times: usize) {
+    let calls = fixture.daemon.ubus().calls();
     assert_eq!(calls.len(), times, "{calls:?}");
 }

@@ -1,11 +1,11 @@
-//! Nothing leaks: what xmppd holds after much work is what it held after some.
+//! Leaks: after a lot of work xmppd holds no more resources than after some of it.
 //!
-//! `soak.sh` runs these longer than `make test` does. It says how long in the environment, where nothing means as short as
-//! still says something, and may put another program in the place of the xmppd of the tests.
+//! `soak.sh` runs these tests longer than `make test` does. The environment sets how long (by default as short as is
+//! still significant), and may name another program than the xmppd of the tests.
 
+mod actions;
 #[cfg(servers)]
 mod cycles;
-mod deeds;
 mod level;
 mod meter;
 #[cfg(servers)]
@@ -15,13 +15,13 @@ mod requests;
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Daemon, Fleet, Options, Prosody, Section, Setup};
+use crate::harness::{Daemon, Options, Prosody, Section, Settings};
 
-/// How often progress is told.
+/// Time between two progress messages.
 const PROGRESS: Duration = Duration::from_secs(5);
 
-/// A number from the environment.
-fn wanted(name: &str, default: u64) -> u64 {
+/// Reads a number from the environment.
+fn from_environment(name: &str, default: u64) -> u64 {
     let Some(value) = std::env::var_os(name) else { return default };
     value
         .to_str()
@@ -29,53 +29,45 @@ fn wanted(name: &str, default: u64) -> u64 {
         .unwrap_or_else(|| panic!("{name} is not a number: {}", value.display()))
 }
 
-/// With the program that is to be measured.
-fn measured(setup: Setup) -> Setup {
-    match std::env::var_os("SOAK_PROGRAM") {
-        Some(program) => setup.program(program),
-        None => setup,
-    }
-}
-
-/// A server that writes little down.
+/// Options for a server that logs little.
 fn options() -> Options {
     Options { require_tls: false, log: "warn", ..Options::default() }
 }
 
-/// So many connections that all take requests, as many as come; every other one has TLS.
-fn fleet(count: u32, prosody: &Prosody) -> Fleet {
+/// A number of connections that accept unlimited requests; every other one uses TLS.
+fn fleet(count: u32, prosody: &Prosody) -> Settings {
     let all: Vec<u32> = (1..=count).collect();
-    let mut fleet = Fleet::new(count, &all, prosody);
-    fleet.general = fleet.general.option("loglevel", "ERROR");
+    let mut fleet = Settings::fleet(count, &all, prosody);
+    fleet.set("loglevel", "ERROR");
     for id in (2..=count).step_by(2) {
-        fleet.change(id, "usetls", "0");
+        fleet.set_connection(id, "usetls", "0");
     }
     fleet
 }
 
-/// A daemon with this file, all of whose connections are online.
-async fn start(fleet: &Fleet) -> Daemon {
-    let daemon = measured(fleet.setup()).start();
+/// Starts a daemon with this file, and waits until all its connections are online.
+async fn start(fleet: &Settings) -> Daemon {
+    let daemon = fleet.setup().start();
     for id in fleet.ids() {
         daemon.wait_for_value(id, "status", "Enabled").await;
     }
     daemon
 }
 
-/// The sections with all connections enabled, or none.
-fn enabled(fleet: &Fleet, enable: bool) -> Fleet {
+/// The sections with all connections enabled or disabled.
+fn enabled(fleet: &Settings, enable: bool) -> Settings {
     fleet.clone().with("enable", if enable { "1" } else { "0" })
 }
 
-/// With the server's port replaced by a gate's before it.
-fn through(fleet: &mut Fleet, ids: impl IntoIterator<Item = u32>, port: u16) {
+/// Replaces the server's port by that of a proxy.
+fn connect_through(fleet: &mut Settings, ids: impl IntoIterator<Item = u32>, port: u16) {
     for id in ids {
         let section: &mut Section = &mut fleet.servers[id as usize - 1];
         *section = section.clone().option("port", port);
     }
 }
 
-/// Says how far it has come, not too often.
+/// Prints progress messages, with a minimum interval.
 struct Progress {
     start: Instant,
     told: Instant,
@@ -86,7 +78,7 @@ impl Progress {
         Self { start: Instant::now(), told: Instant::now() }
     }
 
-    fn say(&mut self, words: impl FnOnce() -> String) {
+    fn print(&mut self, words: impl FnOnce() -> String) {
         if self.told.elapsed() >= PROGRESS {
             self.told = Instant::now();
             eprintln!("soak: {:>5} s: {}", self.start.elapsed().as_secs(), words());

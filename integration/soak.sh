@@ -1,15 +1,15 @@
 #!/bin/bash
-# Looks for leaks: xmppd works for long, and what it holds (memory, descriptors, threads, children) has to keep its level.
+# Looks for leaks: after a lot of work, xmppd's memory, descriptors, threads and children must be level.
 #
-#   soak.sh SECONDS       everything that can happen, at random; SOAK_SEED=N repeats what was drawn
-#   soak.sh cycles N      connections come and go, N times
-#   soak.sh requests N    N connection requests
+#   soak.sh SECONDS       random actions; SOAK_SEED=N repeats those of a run
+#   soak.sh cycles N      restarts connections N times
+#   soak.sh requests N    sends N connection requests
 #
-# SOAK_PROGRAM=FILE measures that xmppd, the one to install for example, in place of the one of the tests.
+# XMPPD_TEST_PROGRAM=FILE measures that xmppd, such as a release build, instead of the one of the tests.
 set -euo pipefail
-if [ -n "${SOAK_PROGRAM:-}" ]; then
-	SOAK_PROGRAM=$(realpath -e "$SOAK_PROGRAM")
-	export SOAK_PROGRAM
+if [ -n "${XMPPD_TEST_PROGRAM:-}" ]; then
+	XMPPD_TEST_PROGRAM=$(realpath -e "$XMPPD_TEST_PROGRAM")
+	export XMPPD_TEST_PROGRAM
 fi
 cd "$(dirname "$0")/.."
 
@@ -20,18 +20,25 @@ case ${1:-} in
 cycles)
 	number "${2:-}"
 	export SOAK_CYCLES=$2
-	test=cycles::connections_that_come_and_go_leave_nothing_behind
+	test=cycles::restarted_connections_do_not_leak
 	;;
 requests)
 	number "${2:-}"
 	export SOAK_REQUESTS=$2
-	test=requests::requests_leave_nothing_behind
+	test=requests::requests_do_not_leak
 	;;
 *)
 	number "${1:-}"
 	export SOAK_SECONDS=$1
-	test=mix::everything_at_random_leaves_nothing_behind
+	test=mix::random_actions_do_not_leak
 	;;
 esac
-exec "${CARGO:-cargo}" test --quiet --locked --package xmppd-integration --test integration -- \
-	--include-ignored --exact --nocapture "soak::$test"
+
+run() {
+	"${CARGO:-cargo}" test --quiet --locked --package xmppd-integration --test integration -- \
+		--include-ignored --exact "$@" "soak::$test"
+}
+
+# A name that no test has would select none, and pass.
+run --list | grep -q ': test$' || { echo "soak: there is no test soak::$test" >&2; exit 1; }
+run --nocapture

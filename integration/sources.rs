@@ -1,7 +1,7 @@
 //! Finds the tests in source files, for the build script and for the tests about documents.
 //!
-//! Reads files that rustfmt has formatted, line by line: attributes, `mod`, `fn`, and the macro that makes one test for each
-//! server. The integration tests compare what is found with what their own binary lists.
+//! Reads formatted source files line by line: attributes, `mod`, `fn`, and the macro that defines a test for each server.
+//! A test compares the result with the list of the test binary.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 /// A test function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Test {
-    /// As the test's binary names it: `module::function`.
+    /// The name as listed by the test binary: `module::function`.
     pub(crate) name: String,
-    /// It has the attribute `ignore`.
+    /// Whether it has the attribute `ignore`.
     pub(crate) ignored: bool,
-    /// The conditions other than `test` that it and its modules are compiled under.
+    /// The `cfg` conditions of it and its modules, except `test`.
     pub(crate) conditions: Vec<String>,
 }
 
-/// The tests of the crate with this root file, in all modules that it includes, and the files that were read.
+/// Returns the tests of the crate with this root file, and all files of its modules.
 pub(crate) fn find(root: &Path) -> (Vec<Test>, Vec<PathBuf>) {
     let mut found = (Vec::new(), Vec::new());
     let directory = root.parent().unwrap_or(Path::new("")).to_owned();
@@ -25,7 +25,7 @@ pub(crate) fn find(root: &Path) -> (Vec<Test>, Vec<PathBuf>) {
     found
 }
 
-/// Reads one file; its child modules are files in `directory`.
+/// Reads a file whose child modules are in `directory`.
 fn read(
     file: &Path,
     directory: &Path,
@@ -35,7 +35,7 @@ fn read(
 ) {
     let Ok(text) = fs::read_to_string(file) else { panic!("{}: cannot be read", file.display()) };
     found.1.push(file.to_owned());
-    // Inline modules, with their indentation.
+    // Open inline modules, with their indentation.
     let mut inline: Vec<(usize, String)> = Vec::new();
     let mut attributes: Vec<&str> = Vec::new();
     let mut lines = text.lines();
@@ -90,7 +90,7 @@ fn read(
     }
 }
 
-/// The name of the item that begins in this line, if it is of this kind.
+/// Returns the name of the item that begins in this line, if it is of this kind.
 fn item<'a>(line: &'a str, kind: &str) -> Option<&'a str> {
     let line = match line.strip_prefix("pub") {
         Some(rest) => rest.split_once(' ')?.1,

@@ -1,13 +1,6 @@
-//! Every file of the corpus is read as the real `uci show` reads it, or refused in the same line with the same words.
+//! Each file of the corpus is shown as the real `uci show` shows it, or refused in the same line for the same reason.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    unreachable_pub,
-    missing_docs,
-    reason = "all of it is test code, where a failed step is to fail the test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs, reason = "test code")]
 
 mod uci_differential;
 
@@ -32,7 +25,7 @@ fn reason_and_line(message: &str) -> (&str, usize) {
 }
 
 #[test]
-fn every_file_comes_out_as_uci_shows_it() {
+fn each_file_is_shown_or_refused_as_by_uci() {
     let (mut shown, mut refused) = (0, 0);
     for file in corpus() {
         let parsed = uci::parse(&file, &fs::read(&file).unwrap());
@@ -43,7 +36,7 @@ fn every_file_comes_out_as_uci_shows_it() {
             shown += 1;
         } else {
             let expected = fs::read_to_string(file.with_extension("err")).unwrap();
-            let error = parsed.expect_err(&format!("{} is to be refused", file.display()));
+            let error = parsed.expect_err(&format!("{} was not refused", file.display()));
             assert_eq!((error.reason, error.line), reason_and_line(&expected), "{}", file.display());
             refused += 1;
         }

@@ -1,13 +1,12 @@
-//! The UCI parser against libuci, class of syntax by class.
+//! Compares the UCI parser with libuci.
 //!
-//! The `uci` program is not everywhere, so what it does is taken from `data/uci-corpus`: for each file what the real
-//! `uci show` printed, or the error it ended with. [`CLASSES`] says for each class of syntax what libuci does with it and
-//! which files show that. The rules so found are written down a second time here, as a model of what a sequence of
-//! commands means and as a writer that spells commands in all the ways that libuci takes; random files of the one and the
-//! other have to be read as the model says.
+//! The `uci` program is not available everywhere. `data/uci-corpus` has files with the output of the real `uci show`, or its
+//! error. `rules.rs` lists the rules of libuci's syntax that these files show. `model.rs` states what a sequence of
+//! commands means, and `writer.rs` spells commands in all the ways that libuci accepts: random commands, spelled at random,
+//! must be parsed to what the model says.
 
-mod classes;
 mod model;
+mod rules;
 mod writer;
 
 use std::path::Path;
@@ -15,7 +14,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use xmppd::config::uci::{self, Package, SyntaxError, Value};
+use xmppd::config::uci::{self, OptionValue, Package, SyntaxError};
 
 use self::model::Command;
 use self::writer::{Piece, newlines, text_of, write};
@@ -24,7 +23,7 @@ fn parse(text: &[u8]) -> Result<Package, SyntaxError> {
     uci::parse(Path::new("f"), text)
 }
 
-/// With values: they are not in `Debug`, since they may be passwords.
+/// The result with its values, which `Debug` leaves out because they may be passwords.
 fn describe(parsed: &Result<Package, SyntaxError>) -> String {
     match parsed {
         Ok(package) => format!("{package:?}\n{}", String::from_utf8_lossy(&uci::print(package))),
@@ -32,21 +31,21 @@ fn describe(parsed: &Result<Package, SyntaxError>) -> String {
     }
 }
 
-/// The package with each line put through `place`.
-fn placed(mut package: Package, place: impl Fn(usize) -> usize) -> Package {
+/// The package with its line numbers mapped.
+fn map_lines(mut package: Package, map: impl Fn(usize) -> usize) -> Package {
     for section in &mut package.sections {
-        section.line = place(section.line);
+        section.line = map(section.line);
         for entry in &mut section.options {
             match &mut entry.value {
-                Value::Text(item) => item.line = place(item.line),
-                Value::List(items) => items.iter_mut().for_each(|item| item.line = place(item.line)),
+                OptionValue::Text(item) => item.line = map(item.line),
+                OptionValue::List(items) => items.iter_mut().for_each(|item| item.line = map(item.line)),
             }
         }
     }
     package
 }
 
-/// Commands in which names come back, so that they meet.
+/// Commands whose names often repeat.
 fn any_commands() -> impl Strategy<Value = Vec<Command>> {
     let name = || prop_oneof![3 => "[ab]", 1 => "[A-Za-z0-9_]{1,6}"];
     let kind = prop_oneof![5 => Just("t".to_owned()), 1 => "[!-~]{1,6}"];
@@ -67,7 +66,7 @@ fn any_commands() -> impl Strategy<Value = Vec<Command>> {
     prop::collection::vec(command, 0..12).prop_map(move |rest| std::iter::once(first.clone()).chain(rest).collect())
 }
 
-/// What ends the reading of a file, and in which words; each begins in a line of its own.
+/// Lines with a syntax error, and its reason.
 const FAULTS: [(&str, &str); 14] = [
     ("optoin a b\n", "invalid command"),
     ("Config t\n", "invalid command"),
@@ -85,7 +84,7 @@ const FAULTS: [(&str, &str); 14] = [
     ("list a 'b' \"c\"\n", "too many arguments"),
 ];
 
-/// Quotes that nothing behind them closes, with the lines they go on over.
+/// Quotes that are never closed, the number of lines that they take, and the reason.
 const UNCLOSED: [(&str, usize, &str); 4] = [
     ("option a 'b", 1, "EOF with unterminated '"),
     ("option a 'b\n\"#;\\\n", 2, "EOF with unterminated '"),
@@ -93,14 +92,14 @@ const UNCLOSED: [(&str, usize, &str); 4] = [
     ("list a b\"\n'\n", 2, "EOF with unterminated \""),
 ];
 
-/// How many lines it has, of which the last may be without its end.
+/// The number of lines; the last one may have no newline.
 fn lines(text: &[u8]) -> usize {
     newlines(text) + usize::from(text.last().is_some_and(|&byte| byte != b'\n'))
 }
 
-/// The text before a piece that begins a line, and from there on.
+/// Splits the text at the beginning of a random line.
 fn split_at_line(pieces: &[Piece], rng: &mut StdRng) -> (Vec<u8>, Vec<u8>) {
-    // Behind the first command, which opens a section.
+    // After the first command, which opens a section.
     let first = pieces.iter().position(|piece| piece.command.is_some()).unwrap_or(0);
     let places: Vec<usize> = (first + 1..pieces.len()).filter(|&at| pieces[at - 1].ends_line).collect();
     let at = if places.is_empty() { pieces.len() } else { places[rng.random_range(0..places.len())] };
@@ -116,33 +115,33 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
 
     #[test]
-    fn what_is_written_in_any_way_is_read_as_it_was_meant(commands in any_commands(), seed: u64) {
+    fn each_spelling_of_commands_is_parsed_to_what_they_mean(commands in any_commands(), seed: u64) {
         let pieces = write(&commands, &mut StdRng::seed_from_u64(seed));
         let text = text_of(&pieces);
         let expected = model::run(&commands, &pieces);
         let read = parse(&text);
         match (&read, &expected) {
             (Ok(package), Ok(meant)) => {
-                prop_assert!(package == meant, "{}is read as {}", String::from_utf8_lossy(&text), describe(&read));
-                let again = parse(&uci::print(package)).map(|package| placed(package, |_| 0));
-                prop_assert!(again == Ok(placed(package.clone(), |_| 0)), "what is printed is read as another");
+                prop_assert!(package == meant, "{}is parsed to {}", String::from_utf8_lossy(&text), describe(&read));
+                let again = parse(&uci::print(package)).map(|package| map_lines(package, |_| 0));
+                prop_assert!(again == Ok(map_lines(package.clone(), |_| 0)), "the printed text is parsed to another package");
             }
             (Err(error), Err((line, reason))) => {
                 prop_assert_eq!((error.line, error.reason), ((*line).min(lines(&text)), *reason));
             }
-            _ => prop_assert!(false, "{}is read as {}", String::from_utf8_lossy(&text), describe(&read)),
+            _ => prop_assert!(false, "{}is parsed to {}", String::from_utf8_lossy(&text), describe(&read)),
         }
     }
 
     #[test]
-    fn a_comment_or_an_empty_line_moves_what_follows_and_nothing_else(commands in any_commands(), seed: u64) {
+    fn a_comment_or_an_empty_line_only_shifts_line_numbers(commands in any_commands(), seed: u64) {
         let mut rng = StdRng::seed_from_u64(seed);
         let pieces = write(&commands, &mut rng);
         let (before, behind) = split_at_line(&pieces, &mut rng);
         let between = ["\n", " \t\r\n", "# config 't\n", "\t#\\\n", "#\n\n # \"\n"][rng.random_range(0..5)];
         let (first, more) = (newlines(&before), newlines(between.as_bytes()));
         let place = |line| if line > first { line + more } else { line };
-        let expected = parse(&[&before[..], &behind].concat()).map(|package| placed(package, place));
+        let expected = parse(&[&before[..], &behind].concat()).map(|package| map_lines(package, place));
         let read = parse(&[&before, between.as_bytes(), &behind].concat());
         match (&read, &expected) {
             (Err(error), Err(alone)) => {
@@ -153,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn an_error_names_the_line_that_it_is_in(commands in any_commands(), seed: u64) {
+    fn an_error_names_its_line(commands in any_commands(), seed: u64) {
         let mut rng = StdRng::seed_from_u64(seed);
         let pieces = write(&commands, &mut rng);
         let (before, behind) = split_at_line(&pieces, &mut rng);
@@ -173,7 +172,7 @@ proptest! {
     }
 
     #[test]
-    fn a_nul_byte_is_found_where_it_is(commands in any_commands(), seed: u64) {
+    fn a_nul_byte_is_an_error_at_its_position(commands in any_commands(), seed: u64) {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut text = text_of(&write(&commands, &mut rng));
         let at = rng.random_range(0..=text.len());
@@ -184,9 +183,8 @@ proptest! {
         prop_assert_eq!(error.reason, "NUL byte in the file");
     }
 
-    /// Whatever is done to a file: it is read or refused, in a line that it has.
     #[test]
-    fn a_damaged_file_is_read_or_refused_in_a_line_it_has(commands in any_commands(), seed: u64) {
+    fn a_damaged_file_is_parsed_or_refused_in_one_of_its_lines(commands in any_commands(), seed: u64) {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut text = text_of(&write(&commands, &mut rng));
         for _ in 0..rng.random_range(1..5) {
@@ -201,8 +199,8 @@ proptest! {
         let lines = lines(&text);
         match parse(&text) {
             Ok(package) => {
-                let again = parse(&uci::print(&package)).map(|package| placed(package, |_| 0));
-                prop_assert!(again == Ok(placed(package, |_| 0)), "what is printed is read as another");
+                let again = parse(&uci::print(&package)).map(|package| map_lines(package, |_| 0));
+                prop_assert!(again == Ok(map_lines(package, |_| 0)), "the printed text is parsed to another package");
             }
             Err(error) => prop_assert!((1..=lines).contains(&error.line), "{} of {}", error, lines),
         }

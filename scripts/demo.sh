@@ -1,8 +1,9 @@
 #!/bin/bash
-# Shows xmppd at work against a real XMPP server, all of it in a temporary directory: every step is checked, the exit
-# status is 0 only if all of them came out as announced, and nothing is left running.
+# Shows xmppd at work with a real XMPP server, in a temporary directory. Each step is checked: the exit status is 0 only
+# if all of them succeed. No process is left running.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/demo-helpers.sh
 
 host=demo.test
 account_password='password of the account'
@@ -14,15 +15,12 @@ server=; daemon=; printer=; ubusd=; client=
 
 # ------------------------------------------------------------------------------------------------ helpers
 
-heading() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-note() { printf '   %s\n' "$*"; }
-fail() { printf '\nFAILED: %s\n' "$*" >&2; exit 1; }
 
 finish() {
 	local status=$?
 	trap - EXIT
 	trap '' INT TERM
-	# They may be gone already. Who does not stop when asked to is killed.
+	# They may have exited already. xmppd is killed if it does not stop.
 	if [ -n "$daemon" ] && kill -TERM "$daemon" 2> /dev/null; then
 		for _ in {1..50}; do
 			kill -0 "$daemon" 2> /dev/null || break
@@ -34,39 +32,24 @@ finish() {
 	[ -z "$client" ] || kill -KILL "$client" 2> /dev/null || true
 	[ -z "$ubusd" ] || kill -KILL "$ubusd" 2> /dev/null || true
 	[ -z "$server" ] || kill -KILL "$server" 2> /dev/null || true
-	[ -z "$server" ] || wait "$server" 2> /dev/null || true
+	# Otherwise the shell reports them as killed.
+	wait "$server" "$ubusd" "$client" 2> /dev/null || true
 	rm -rf "$dir"
-	[ "$status" -eq 0 ] || printf '\nThe demo did not come to its end (exit status %s).\n' "$status" >&2
+	[ "$status" -eq 0 ] || printf '\nThe demo failed (exit status %s).\n' "$status" >&2
 	exit "$status"
 }
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# wait_for SECONDS WHAT COMMAND...: until the command succeeds
-wait_for() {
-	local limit=$1 what=$2 deadline
-	shift 2
-	deadline=$((SECONDS + limit))
-	until "$@"; do
-		[ "$SECONDS" -lt "$deadline" ] || fail "not within $limit s: $what"
-		sleep 0.1
-	done
-}
-
-# The server's view: "PORT SESSION" of a full JID that is online, and how its last session ended.
-session() {
-	awk -F'\t' -v jid="$1" '$2 == "started" { now = "" }
-		$3 == jid && ($2 == "bind" || $2 == "resume") { now = $4 " " $5 }
-		$3 == jid && $2 == "unbind" { now = "" }
-		END { print now }' "$dir/sessions.log"
-}
+# The server's view of a full JID: "PORT SESSION" while it is online, and how its last session ended.
+session() { present_session "$1" < "$dir/sessions.log"; }
 ended() { awk -F'\t' -v jid="$1" '$3 == jid { how = $2 == "unbind" ? $6 : "" } END { print how }' "$dir/sessions.log"; }
 online() { [ -n "$(session "$1")" ]; }
 offline() { ! online "$1"; }
 
-untouched() {
-	[ "$(session "$1")" = "$2" ] || fail "the stream of $1 was touched: '$2' before, '$(session "$1")' now"
+unaffected() {
+	[ "$(session "$1")" = "$2" ] || fail "the stream of $1 was affected: '$2' before, '$(session "$1")' now"
 	note "the server sees $1 on the same TCP connection as before (from port ${2% *})"
 }
 
@@ -79,7 +62,7 @@ account() {
 calls() { find "$dir/cwmp/calls" -name '*.end' | wc -l; }
 last_call() { find "$dir/cwmp/calls" -type f ! -name '*.end' | sort | tail -n 1 | xargs cat; }
 
-# ask ACCOUNT CPE...: prints what connreq says and gives its exit status
+# ask ACCOUNT CPE...: prints the output of connreq and returns its exit status
 ask() {
 	local account=$1
 	shift
@@ -92,24 +75,38 @@ ask_expecting() {
 	local expected=$1 status=0
 	shift
 	ask "$@" || status=$?
-	[ "$status" -eq "$expected" ] || fail "connreq ended with $status, expected was $expected"
+	[ "$status" -eq "$expected" ] || fail "connreq exited with $status instead of $expected"
 }
 accepted() {
 	local before
 	before=$(calls)
 	note "$1@$host asks $2"
 	ask_expecting 0 "$@"
-	[ "$(calls)" -eq $((before + 1)) ] || fail "the CWMP client was told $(($(calls) - before)) times"
-	[ "$(last_call)" = '["inform", {"event": "6 CONNECTION REQUEST"}]' ] || fail "the CWMP client was told otherwise: $(last_call)"
-	note "the CWMP client was told on ubus: tr069 $(last_call)"
+	[ "$(calls)" -eq $((before + 1)) ] || fail "the CWMP client was notified $(($(calls) - before)) times"
+	[ "$(last_call)" = '["inform", {"event": "6 CONNECTION REQUEST"}]' ] || fail "the CWMP client got another call: $(last_call)"
+	note "the CWMP client was notified on ubus: tr069 $(last_call)"
 }
 refused() {
 	local before
 	before=$(calls)
 	note "$1@$host asks $2"
 	ask_expecting 1 "$@"
-	[ "$(calls)" -eq "$before" ] || fail "the CWMP client was told all the same"
-	note "the CWMP client was not told"
+	[ "$(calls)" -eq "$before" ] || fail "the CWMP client was notified"
+	note "the CWMP client was not notified"
+}
+
+# run COMMAND...: shows a command and what it prints. With failing=1, the command is to exit with status 1.
+run() {
+	local status=0
+	note "\$ ${shown:-$*}"
+	"$@" 2>&1 | sed 's/^/   /' || status=${PIPESTATUS[0]}
+	[ "$status" -eq "${failing:-0}" ] || fail "${shown:-$*}: exit status $status"
+}
+# xmppd COMMAND...
+xmppd() {
+	local socket=(--socket "$dir/xmppd.sock")
+	[ "$1" != check ] || socket=()
+	shown="xmppd $*" run "$bin/xmppd" "$1" "${socket[@]}" "${@:2}"
 }
 
 certificates() {
@@ -129,15 +126,14 @@ certificates() {
 		"${new[@]}" -subj '/CN=CA of the demo' -extensions ca -keyout "$dir/ca.key" -out "$dir/ca.pem"
 		"${new[@]}" -subj "/CN=$host" -extensions server -CA "$dir/ca.pem" -CAkey "$dir/ca.key" \
 			-keyout "$dir/server.key" -out "$dir/server.crt"
-	} > "$dir/openssl.log" 2>&1 || { cat "$dir/openssl.log" >&2; fail "openssl cannot make certificates"; }
+	} > "$dir/openssl.log" 2>&1 || { cat "$dir/openssl.log" >&2; fail "openssl cannot create certificates"; }
 }
 
 server_is_up() { grep -q 'started' "$dir/sessions.log" 2> /dev/null; }
 server_is_up_or_gone() { server_is_up || grep -q 'Failed to open server port' "$dir/prosody.log" 2> /dev/null || ! kill -0 "$server" 2> /dev/null; }
 
 start_server() {
-	local try
-	for try in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		port=$((20000 + RANDOM % 12000))
 		rm -f "$dir/prosody.log" "$dir/sessions.log"
 		cat > "$dir/prosody.cfg.lua" <<-END
@@ -180,7 +176,7 @@ start_bus() {
 	wait_for 20 "the CWMP client's start" test -e "$dir/cwmp/ready"
 }
 
-# What /etc/config/xmpp says: set these, then `commit`. Connection i is the i-th of them.
+# The contents of /etc/config/xmpp: set these, then `commit`. Connection i is the i-th of them.
 allowed="acs@$host"; connections=(cpe1); enabled=(1)
 section() { printf "\nconfig %s\n" "$1"; }
 option() { printf "\toption %s '%s'\n" "$1" "$2"; }
@@ -209,10 +205,12 @@ config_text() {
 	done
 }
 show() { sed "s/\\(password \\).*/\\1.../; s/^/   | /"; }
-# As `uci commit` does: a new file beside the old one, renamed over it. Shows what changed.
-commit() {
-	(umask 077 && config_text > "$dir/config/.xmpp.new")
-	# diff ends with 1 when there is a difference.
+# Replaces the file as `uci commit` does, by a rename. Shows the difference.
+commit() { write_config "$(config_text)"; }
+# write_config TEXT
+write_config() {
+	(umask 077 && printf '%s\n' "$1" > "$dir/config/.xmpp.new")
+	# diff exits with 1 if there is a difference.
 	{ diff -U0 "$dir/config/xmpp" "$dir/config/.xmpp.new" || true; } | sed '1,2d; /^@@/d' | show
 	mv "$dir/config/.xmpp.new" "$dir/config/xmpp"
 }
@@ -225,9 +223,9 @@ cargo build --locked --package connreq --bin connreq
 bin=${CARGO_TARGET_DIR:-target}/debug
 bin=$(cd "$bin" && pwd)
 
-heading "An XMPP server (Prosody) for $host, with accounts for three CPEs, two ACSs and a stranger"
+heading "An XMPP server (Prosody) for $host, with accounts for three CPEs, two ACSs and another user"
 certificates
-for name in cpe1 cpe2 cpe3 acs acs2 stranger; do account "$name"; done
+for name in cpe1 cpe2 cpe3 acs acs2 other; do account "$name"; done
 start_server
 note "it listens on 127.0.0.1:$port"
 
@@ -251,19 +249,24 @@ note "the server sees cpe1@$host/wan, from port ${first% *}: $encrypted"
 heading "The ACS sends a connection request"
 accepted acs cpe1
 
-heading "A stranger sends one"
-refused stranger cpe1
+heading "Another user sends one"
+refused other cpe1
 
-heading "The file is edited under the running daemon: a second connection is added"
+heading "What xmppd says of itself: to a person, on ubus, and as TR-181's parameters"
+xmppd status
+shown='ubus call xmppd status' run python3 -sB integration/harness/ubus/ubus.py -s "$dir/ubus.sock" call xmppd status
+xmppd tr181 Device.XMPP.Connection.1.Stats.
+
+heading "The file is edited while xmppd runs: a second connection is added"
 connections=(cpe1 cpe2); enabled=(1 1)
 commit
 wait_for 20 "the second login" online "cpe2@$host/wan"
 second=$(session "cpe2@$host/wan")
 note "the server sees cpe2@$host/wan, from port ${second% *}"
 accepted acs cpe2
-untouched "cpe1@$host/wan" "$first"
+unaffected "cpe1@$host/wan" "$first"
 
-heading "The ACS asks the whole fleet at once; cpe3 is switched off"
+heading "The ACS asks all CPEs at once; cpe3 is offline"
 ask_expecting 1 acs cpe1 cpe2 cpe3
 
 heading "allowed_jid is changed: acs2 instead of acs"
@@ -273,18 +276,32 @@ old_acs_is_refused() { local status=0; ask acs cpe1 || status=$?; [ "$status" -l
 wait_for 10 "the refusal of acs" old_acs_is_refused
 refused acs cpe1
 accepted acs2 cpe1
-untouched "cpe1@$host/wan" "$first"
-untouched "cpe2@$host/wan" "$second"
+unaffected "cpe1@$host/wan" "$first"
+unaffected "cpe2@$host/wan" "$second"
+
+heading "The file is edited with mistakes in the second connection, and corrected"
+before=$(config_text)
+write_config "$(sed "/con_inst '2'/,\$ s/option resource 'wan'/option resuorce 'lan'\n\toption interval 'often'/" <<< "$before")"
+failing=1 xmppd check "$dir/config/xmpp"
+xmppd reload
+unaffected "cpe1@$host/wan" "$first"
+unaffected "cpe2@$host/wan" "$second"
+note "the file is corrected"
+write_config "$before"
+xmppd reload
+xmppd check "$dir/config/xmpp"
+unaffected "cpe1@$host/wan" "$first"
+unaffected "cpe2@$host/wan" "$second"
 
 heading "The first connection is disabled"
 enabled=(0 1)
 commit
 wait_for 10 "the end of cpe1's session" offline "cpe1@$host/wan"
-[ "$(ended "cpe1@$host/wan")" = closed-by-client ] || fail "cpe1's stream was not ended: $(ended "cpe1@$host/wan")"
+[ "$(ended "cpe1@$host/wan")" = closed-by-client ] || fail "cpe1's stream was not closed: $(ended "cpe1@$host/wan")"
 note "the server saw the end of cpe1's stream: $(ended "cpe1@$host/wan")"
 refused acs2 cpe1
 accepted acs2 cpe2
-untouched "cpe2@$host/wan" "$second"
+unaffected "cpe2@$host/wan" "$second"
 
 heading "xmppd is stopped"
 kill -TERM "$daemon"
@@ -293,9 +310,9 @@ wait "$daemon" || status=$?
 daemon=
 wait "$printer" || true
 printer=
-[ "$status" -eq 0 ] || fail "xmppd ended with $status"
+[ "$status" -eq 0 ] || fail "xmppd exited with $status"
 wait_for 5 "the end of cpe2's session" offline "cpe2@$host/wan"
-[ "$(ended "cpe2@$host/wan")" = closed-by-client ] || fail "cpe2's stream was not ended: $(ended "cpe2@$host/wan")"
+[ "$(ended "cpe2@$host/wan")" = closed-by-client ] || fail "cpe2's stream was not closed: $(ended "cpe2@$host/wan")"
 note "exit status 0, and the server saw the end of cpe2's stream: $(ended "cpe2@$host/wan")"
 
-heading "Everything came out as announced"
+heading "All steps succeeded"

@@ -1,22 +1,22 @@
 #!/bin/bash
-# Runs one fuzz target for so many seconds: scripts/fuzz.sh TARGET [SECONDS [FLAG OF LIBFUZZER...]]
+# Runs a fuzz target: scripts/fuzz.sh TARGET [SECONDS [FLAG OF LIBFUZZER...]]
 #
-# Inputs and findings are kept below FUZZ_DIR (fuzz/work, which is not in the repository); the seeds in fuzz/seeds/ are
-# read and not written to. A stable compiler will do: no sanitizer, for there is no unsafe code in xmppd, but coverage,
-# debug assertions and overflow checks.
+# Inputs and findings are stored below FUZZ_DIR (by default fuzz/work, which is not in the repository); the seeds in
+# fuzz/seeds/ are only read. A stable compiler is enough: coverage, debug assertions and overflow checks, but no
+# sanitizer, since xmppd has no unsafe code.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 targets=$(cd fuzz/fuzz_targets && printf '%s ' *.rs | sed 's/\.rs//g')
 target=${1:-}
 [[ -n $target && " $targets" == *" $target "* ]] || {
-	echo "scripts/fuzz.sh: which target? One of: $targets" >&2
+	echo "scripts/fuzz.sh: unknown target '$target', expected one of: $targets" >&2
 	exit 2
 }
 seconds=${2:-1200}
 shift $(($# < 2 ? $# : 2))
 command -v cargo-fuzz > /dev/null || {
-	echo 'scripts/fuzz.sh: cargo-fuzz is missing (cargo install cargo-fuzz)' >&2
+	echo 'scripts/fuzz.sh: cargo-fuzz is missing; run: cargo install cargo-fuzz' >&2
 	exit 1
 }
 

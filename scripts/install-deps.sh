@@ -1,29 +1,40 @@
 #!/bin/bash
-# Installs what the demo and the tests need besides Rust, make and gcc, on Debian and its relatives: only what is missing,
-# and without starting any service. Says nothing when nothing is missing.
+# Installs the missing packages that the demo and the tests need besides Rust, make and gcc, on Debian and its derivatives,
+# without starting services. Prints nothing if all are installed.
+#
+#   install-deps.sh          for the demo and the tests
+#   install-deps.sh bench    for the benchmark as well
+#   install-deps.sh COMMAND:PACKAGE...    these alone, Rust not included
 set -euo pipefail
 
 die() { echo "install-deps: $*" >&2; exit 1; }
 
-if ! command -v cargo > /dev/null; then
-	[ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ] &&
-		die "cargo is installed but not in PATH; run: . \"${CARGO_HOME:-$HOME/.cargo}/env\""
-	die "cargo is missing; install Rust from https://rustup.rs"
+# command:package, or file:package
+if [[ ${1:-} == *:* ]]; then
+	needed=("$@")
+else
+	if ! command -v cargo > /dev/null; then
+		[ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ] &&
+			die "cargo is installed but not in PATH; run: . \"${CARGO_HOME:-$HOME/.cargo}/env\""
+		die "cargo is missing; install Rust from https://rustup.rs"
+	fi
+	command -v cc > /dev/null || die "a C compiler is missing; install gcc"
+	needed=(
+		prosody:prosody erl:erlang-base ejabberdctl:ejabberd dnsmasq:dnsmasq-base
+		openssl:openssl ip:iproute2 setpriv:util-linux faketime:faketime strace:strace bindfs:bindfs python3:python3
+		busybox:busybox-static make:make shellcheck:shellcheck
+	)
 fi
-command -v cc > /dev/null || die "a C compiler is missing; install gcc"
-
-# command:package
-needed=(
-	prosody:prosody erl:erlang-base ejabberdctl:ejabberd dnsmasq:dnsmasq-base
-	openssl:openssl ip:iproute2 setpriv:util-linux faketime:faketime strace:strace bindfs:bindfs python3:python3
-)
+if [ "${1:-}" = bench ]; then
+	needed+=(/usr/include/strophe.h:libstrophe-dev mksquashfs:squashfs-tools strip:binutils)
+fi
 packages=()
 for pair in "${needed[@]}"; do
-	command -v "${pair%%:*}" > /dev/null || packages+=("${pair##*:}")
+	[ -e "${pair%%:*}" ] || command -v "${pair%%:*}" > /dev/null || packages+=("${pair##*:}")
 done
 [ ${#packages[@]} -eq 0 ] && exit 0
 
-command -v apt-get > /dev/null || die "missing: ${packages[*]}; there is no apt-get here to install them with"
+command -v apt-get > /dev/null || die "missing: ${packages[*]}; install them (there is no apt-get on this system)"
 root=()
 if [ "$(id -u)" -ne 0 ]; then
 	command -v sudo > /dev/null || die "missing: ${packages[*]}; run this as root, or install sudo"
@@ -31,7 +42,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 as_root() { "${root[@]}" "$@"; }
 
-# Debian starts a service as soon as it is installed, unless this file forbids it. It is put back as it was.
+# Debian starts services upon installation unless this file forbids it. It is restored afterwards.
 guard=/usr/sbin/policy-rc.d
 saved=$guard.before-xmppd
 restore() {
@@ -39,7 +50,7 @@ restore() {
 	if [ -e "$saved" ]; then as_root mv "$saved" "$guard"; fi
 }
 trap restore EXIT
-# One that is saved already is the original, left by a run that could not put it back.
+# An existing saved file is the original, left by a run that could not restore it.
 if [ -e "$guard" ] && [ ! -e "$saved" ]; then as_root mv "$guard" "$saved"; fi
 printf '#!/bin/sh\nexit 101\n' | as_root tee "$guard" > /dev/null
 as_root chmod 755 "$guard"
@@ -49,7 +60,7 @@ install() {
 }
 log=$(mktemp)
 echo "install-deps: installing ${packages[*]}" >&2
-# The package lists of a fresh machine are empty or old.
+# The package lists of a new machine may be empty or old.
 if ! install; then
 	as_root apt-get update -qq >&2 || true
 	install || { cat "$log" >&2; rm -f "$log"; die "apt-get could not install ${packages[*]}"; }

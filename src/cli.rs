@@ -1,15 +1,22 @@
 //! The command line.
 
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
+mod client;
+mod output;
+#[cfg(test)]
+mod tests;
+
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Arguments, Startup, check_with_trust};
+use self::client::{Client, status_request};
+use self::output::print;
+use crate::config::check::check_with_trust;
+use crate::config::startup::{Arguments, LogOutput, Startup};
 use crate::file::read;
+use crate::text::OneLine;
 
 /// Exit status: stopped as asked.
 pub const SUCCESS: u8 = 0;
@@ -18,16 +25,15 @@ pub const FAILED: u8 = 1;
 /// Exit status of the daemon when its actors crashed too often; procd starts it anew.
 pub const CRASHED: u8 = 3;
 
-/// How long the daemon may take to answer on its socket.
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-
 const ENVIRONMENT: &str = "\
 Environment:
   XMPPD_CONFIG, XMPPD_CWMP_CONFIG, XMPPD_SOCKET, XMPPD_UBUS_SOCKET
                       the same as --config, --cwmp-config, --socket and
                       --ubus-socket, which win
+  XMPPD_LOG           the same as --log, which wins
   XMPPD_RESOLV_CONF   the resolver's configuration [/etc/resolv.conf]
   XMPPD_HOSTS         the hosts file [/etc/hosts]
+  XMPPD_SYSLOG_SOCKET the socket of the syslog daemon [/dev/log]
 
 Exit status:
   0  stopped by a signal, or the command succeeded
@@ -46,26 +52,29 @@ pub struct Cli {
     /// What to do; without it: run
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Where the files are.
+    /// What the daemon uses.
     #[command(flatten)]
     pub files: Files,
 }
 
-/// Where the files are.
+/// What the daemon uses.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Files {
     /// The UCI file to follow [default: /etc/config/xmpp]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The CWMP client's UCI file, for its credentials [default: /etc/config/cwmp]
+    /// The CWMP client's file [default: /etc/config/cwmp]
     #[arg(long, value_name = "FILE")]
     pub cwmp_config: Option<PathBuf>,
-    /// The control socket [default: /var/run/xmppd/xmppd.sock]
+    /// Control socket [default: /var/run/xmppd/xmppd.sock]
     #[arg(long, value_name = "FILE")]
     pub socket: Option<PathBuf>,
-    /// The socket of ubusd [default: /var/run/ubus/ubus.sock, then /var/run/ubus.sock]
+    /// ubusd's socket [default: /var/run/ubus/ubus.sock]
     #[arg(long, value_name = "FILE")]
     pub ubus_socket: Option<PathBuf>,
+    /// Where to log: auto, stderr, syslog [default: auto]
+    #[arg(long, value_name = "WHERE", hide_possible_values = true)]
+    pub log: Option<LogOutput>,
 }
 
 /// What to do.
@@ -75,19 +84,48 @@ pub enum Command {
     Run(Files),
     /// Say what is wrong with a UCI file, as the daemon would
     Check {
-        /// The file
+        /// As a JSON document, see docs/ubus.md
+        #[arg(long)]
+        json: bool,
+        /// The file [default: the one that the daemon follows, /etc/config/xmpp]
         #[arg(value_name = "FILE")]
-        file: PathBuf,
+        file: Option<PathBuf>,
     },
-    /// Show what the running daemon's connections are doing
+    /// Show what the running daemon and its connections are doing
     Status {
-        /// The control socket [default: /var/run/xmppd/xmppd.sock]
+        /// The number of a connection [default: all]
+        #[arg(value_name = "CONNECTION")]
+        connection: Option<u32>,
+        /// As a JSON document, see docs/status.md
+        #[arg(long)]
+        json: bool,
+        /// Show it again every 2 seconds, until Ctrl-C
+        #[arg(long, conflicts_with = "json")]
+        watch: bool,
+        /// Control socket [default: /var/run/xmppd/xmppd.sock]
         #[arg(long, value_name = "FILE")]
         socket: Option<PathBuf>,
     },
-    /// Tell the running daemon that the network is back: waits before a retry are cut short
+    /// Show the parameters of TR-181, a path and its value a line
+    Tr181 {
+        /// Control socket [default: /var/run/xmppd/xmppd.sock]
+        #[arg(long, value_name = "FILE")]
+        socket: Option<PathBuf>,
+        /// A parameter or an object [default: all parameters]
+        #[arg(value_name = "PATH", default_value = "", hide_default_value = true)]
+        path: String,
+    },
+    /// Have the running daemon read its files now, and show what changed
+    Reload {
+        /// Control socket [default: /var/run/xmppd/xmppd.sock]
+        #[arg(long, value_name = "FILE")]
+        socket: Option<PathBuf>,
+    },
+    /// Tell the running daemon that the network is back
+    ///
+    /// Waits before a retry are cut short.
     Reconnect {
-        /// The control socket [default: /var/run/xmppd/xmppd.sock]
+        /// Control socket [default: /var/run/xmppd/xmppd.sock]
         #[arg(long, value_name = "FILE")]
         socket: Option<PathBuf>,
     },
@@ -112,9 +150,14 @@ pub fn begin(cli: Cli) -> Invocation {
     match cli.command {
         None => startup(&cli.files).map_or_else(failed, Invocation::Run),
         Some(Command::Run(files)) => startup(&files).map_or_else(failed, Invocation::Run),
-        Some(Command::Check { file }) => exit(check_file(&file)),
-        Some(Command::Status { socket }) => exit(ask(socket, "status")),
-        Some(Command::Reconnect { socket }) => exit(ask(socket, "reconnect")),
+        Some(Command::Check { json, file }) => exit(checked_file(file).and_then(|file| check_file(&file, json))),
+        Some(Command::Status { connection, json, watch, socket }) => {
+            let request = status_request(json, connection);
+            exit(client(socket).and_then(|client| if watch { client.watch(&request) } else { client.show(&request) }))
+        }
+        Some(Command::Tr181 { socket, path }) => exit(tr181(socket, &path)),
+        Some(Command::Reload { socket }) => exit(client(socket).and_then(|client| client.show("reload"))),
+        Some(Command::Reconnect { socket }) => exit(client(socket).and_then(|client| client.show("reconnect"))),
     }
 }
 
@@ -124,46 +167,34 @@ fn startup(files: &Files) -> Result<Startup, String> {
         cwmp_config: files.cwmp_config.clone(),
         socket: files.socket.clone(),
         ubus_socket: files.ubus_socket.clone(),
+        log: files.log,
     };
     Startup::from_layers(std::env::vars_os(), &arguments).map_err(|error| error.to_string())
 }
 
-fn check_file(file: &Path) -> Result<ExitCode, String> {
+/// The file to check: the daemon's, if none is named.
+fn checked_file(file: Option<PathBuf>) -> Result<PathBuf, String> {
+    file.map_or_else(|| Ok(startup(&Files::default())?.config), Ok)
+}
+
+fn check_file(file: &Path, json: bool) -> Result<ExitCode, String> {
     let contents = read(file).map_err(|error| error.to_string())?;
     let report = check_with_trust(file, &contents);
-    print(&report.to_string())?;
-    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    print(&if json { format!("{}\n", report.document()) } else { report.to_string() })?;
+    Ok(if report.is_accepted() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-/// One question to the running daemon.
-fn ask(socket: Option<PathBuf>, question: &str) -> Result<ExitCode, String> {
-    let path = startup(&Files { socket, ..Files::default() })?.socket;
-    let failed = |error: io::Error| match error.kind() {
-        // It listens, and has been stopped, or hangs.
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            format!("{}: no answer within {} s", path.display(), ANSWER_LIMIT.as_secs())
-        }
-        _ => format!("{}: {error}; is xmppd running, and does it use this socket?", path.display()),
-    };
-    let mut stream = UnixStream::connect(&path).map_err(failed)?;
-    stream.set_read_timeout(Some(ANSWER_LIMIT)).map_err(failed)?;
-    stream.write_all(format!("{question}\n").as_bytes()).map_err(failed)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).map_err(failed)?;
-    if let Some(error) = answer.strip_prefix("error: ") {
-        return Err(error.trim().to_owned());
+fn tr181(socket: Option<PathBuf>, path: &str) -> Result<ExitCode, String> {
+    // Blanks and line breaks separate the words of a request; no parameter has them.
+    if path.chars().any(|character| character.is_whitespace() || character.is_control()) {
+        return Err(format!("there is no parameter or object '{}'", OneLine(path)));
     }
-    print(&answer)?;
-    Ok(ExitCode::SUCCESS)
+    client(socket)?.show(&format!("tr181 {path}"))
 }
 
-/// Whoever reads may have gone already: that is no error of ours. A full disk is.
-fn print(text: &str) -> Result<(), String> {
-    let mut stdout = io::stdout();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
-        _ => Ok(()),
-    }
+/// A client of the running daemon.
+fn client(socket: Option<PathBuf>) -> Result<Client, String> {
+    Ok(Client::new(startup(&Files { socket, ..Files::default() })?.socket))
 }
 
 fn complain(message: &str) {

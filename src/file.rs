@@ -1,4 +1,4 @@
-//! Reads a small file whole, whatever is at its path.
+//! Reads small files. Directories, FIFOs and devices are refused without blocking.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -30,7 +30,7 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// The cause, without the file's name.
+    /// The cause without the path.
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
@@ -41,7 +41,7 @@ impl ReadError {
         }
     }
 
-    /// Whether a later attempt may succeed although the file does not change: descriptors or memory are used up.
+    /// Whether a later attempt may succeed although the file does not change: out of descriptors or memory.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         use rustix::io::Errno;
@@ -87,12 +87,12 @@ pub fn read(path: &Path) -> Result<Contents, ReadError> {
     }
     let text = read_all(&mut file, metadata.len()).map_err(failed)?;
     let text = text.ok_or_else(|| ReadError::TooLarge(path.to_owned()))?;
-    // Taken after the bytes, so that a write during the reading shows.
+    // Taken after the bytes, so that a write meanwhile changes it.
     let modified = file.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
     Ok(Contents { text, mode: metadata.mode() & 0o777, modified })
 }
 
-/// Reads to the end without leaving copies in freed memory; none if there are more than [`MAX_SIZE`] bytes.
+/// Reads to the end without leaving copies in freed memory. `None` if there are more than [`MAX_SIZE`] bytes.
 fn read_all(file: &mut File, expected: u64) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
     let zeros = |len: u64| Zeroizing::new(vec![0; usize::try_from(len).unwrap_or_default()]);
     let limit = MAX_SIZE + 1;
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_and_other_things() {
+    fn only_regular_files_up_to_the_maximum_size_are_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("xmpp");
         assert!(matches!(read(&path), Err(ReadError::Missing(_))));
@@ -146,9 +146,9 @@ mod tests {
         assert!(matches!(read(&fifo), Err(ReadError::NotAFile(_, "a special file"))));
     }
 
-    /// The size is a hint: files of /proc say 0.
+    /// The size is a hint: it is 0 for files of /proc.
     #[test]
-    fn files_that_are_longer_than_they_say() {
+    fn a_file_of_another_size_than_its_metadata_say_is_read_to_its_end() {
         let long = read(Path::new("/proc/filesystems")).unwrap();
         assert_eq!(*long.text, fs::read("/proc/filesystems").unwrap());
         let directory = tempfile::tempdir().unwrap();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn transient_errors() {
+    fn exhausted_descriptors_are_transient() {
         let io = |errno: rustix::io::Errno| ReadError::Io("xmpp".into(), errno.into());
         assert!(io(rustix::io::Errno::MFILE).is_transient());
         assert!(!io(rustix::io::Errno::ACCESS).is_transient());

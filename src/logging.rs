@@ -1,101 +1,114 @@
-//! The log: one line per event on standard error, which procd and systemd collect, with syslog's level names.
-//!
-//! tracing has no NOTICE level. Events with the target [`NOTICE`] take its place, between INFO and WARNING. xmppd logs
-//! nothing above ERROR, so EMERG, ALERT and CRITIC in `loglevel` show errors.
+//! The log: one line per event, on standard error or to the local syslog daemon, with the severities of syslog. `docs/log.md`
+//! describes it.
 
+mod budget;
+pub mod connection_span;
+mod form;
+mod layer;
 mod output;
+pub mod severity;
+mod syslog;
 
-use std::fmt;
+use std::io::{IsTerminal as _, Stderr, stderr};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tracing::level_filters::LevelFilter;
-use tracing::{Event, Subscriber};
+use rustix::fs::{FileType, fstat, major};
+use tracing::Subscriber;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
-use tracing_subscriber::fmt::{FmtContext, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+use self::form::Form;
+use self::layer::Lines;
+use self::output::Output;
+use self::severity::filter;
+use self::syslog::Syslog;
 use crate::config::model::LogLevel;
-use crate::text::OneLine;
-use output::Output;
-
-/// The tracing target of NOTICE events.
-pub const NOTICE: &str = "xmppd::notice";
-
-/// Logs an event at level NOTICE; arguments as for `tracing::info!`, without a target.
-#[macro_export]
-macro_rules! notice {
-    ($($arguments:tt)+) => { ::tracing::info!(target: $crate::logging::NOTICE, $($arguments)+) };
-}
+use crate::config::startup::LogOutput;
 
 /// Changes the log level at runtime.
 #[derive(Clone)]
-pub struct LevelHandle(reload::Handle<Targets, tracing_subscriber::Registry>);
+pub struct LevelHandle {
+    filter: reload::Handle<Targets, tracing_subscriber::Registry>,
+    is_limited: Arc<AtomicBool>,
+}
 
 impl LevelHandle {
     /// Sets the level, with immediate effect.
     pub fn set(&self, level: LogLevel) {
+        self.is_limited.store(is_limited(level), Ordering::Relaxed);
         // Fails only if the subscriber is gone; then nothing is logged anyway.
-        let _ = self.0.reload(targets(level));
+        let _ = self.filter.reload(filter(level));
     }
 }
 
-/// Starts logging to standard error. Writing never blocks: lines that do not fit are dropped and counted.
+/// Whether repeated lines are omitted at a level.
+fn is_limited(level: LogLevel) -> bool {
+    level < LogLevel::Debug
+}
+
+/// Starts logging. Writing never blocks: lines that do not fit are dropped and counted. `socket` is that of the syslog daemon.
 ///
 /// # Errors
 /// A log was started before.
-pub fn start(level: LogLevel) -> Result<LevelHandle, TryInitError> {
-    let (subscriber, handle) = subscriber(level, Output::new(std::io::stderr()));
+pub fn start(level: LogLevel, output: LogOutput, socket: &Path) -> Result<LevelHandle, TryInitError> {
+    let (subscriber, handle) = subscriber(level, writer(output, socket));
     subscriber.try_init()?;
     Ok(handle)
 }
 
-fn subscriber<W>(level: LogLevel, writer: W) -> (impl Subscriber + Send + Sync, LevelHandle)
-where
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
-{
-    let (filter, handle) = reload::Layer::new(targets(level));
-    let layer = tracing_subscriber::fmt::layer().event_format(Line).with_writer(writer);
-    (tracing_subscriber::registry().with(filter).with(layer), LevelHandle(handle))
-}
+/// Writes a line.
+type Write = Box<dyn Fn(LogLevel, &str) + Send + Sync>;
 
-/// The filter for a level. Only xmppd's own events pass: libraries log data from peers.
-fn targets(level: LogLevel) -> Targets {
-    let (own, notice) = match level {
-        LogLevel::Emergency | LogLevel::Alert | LogLevel::Critical | LogLevel::Error => {
-            (LevelFilter::ERROR, LevelFilter::OFF)
+fn writer(output: LogOutput, socket: &Path) -> Write {
+    let standard_error = |form| -> Output<Stderr> { Output::new(stderr(), form) };
+    match output {
+        LogOutput::Auto => {
+            let output = standard_error(form_of_stderr());
+            Box::new(move |severity, text| output.log(severity, text))
         }
-        LogLevel::Warning => (LevelFilter::WARN, LevelFilter::OFF),
-        LogLevel::Notice => (LevelFilter::WARN, LevelFilter::INFO),
-        LogLevel::Info => (LevelFilter::INFO, LevelFilter::INFO),
-        LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::INFO),
-    };
-    Targets::new().with_target("xmppd", own).with_target(NOTICE, notice)
+        LogOutput::Stderr => {
+            let output = standard_error(Form::Bare);
+            Box::new(move |severity, text| output.log(severity, text))
+        }
+        LogOutput::Syslog => {
+            let output = Syslog::new(socket.to_owned(), standard_error(form_of_stderr()));
+            Box::new(move |severity, text| output.log(severity, text))
+        }
+    }
 }
 
-/// Formats an event as `xmppd: LEVEL message`, on one line ([`OneLine`]).
-struct Line;
+/// Major number of `/dev/null`.
+const MEMORY_DEVICES: u32 = 1;
 
-impl<S, N> FormatEvent<S, N> for Line
+/// The form that suits standard error.
+fn form_of_stderr() -> Form {
+    let Ok(stat) = fstat(stderr()) else { return Form::Bare };
+    // The jail of OpenWrt kills a process that asks whether a file is a terminal; it gets a pipe or /dev/null.
+    let may_be_terminal =
+        FileType::from_raw_mode(stat.st_mode).is_char_device() && major(stat.st_rdev) != MEMORY_DEVICES;
+    let journal = std::env::var("JOURNAL_STREAM").ok();
+    Form::of(may_be_terminal && stderr().is_terminal(), journal.as_deref(), (stat.st_dev, stat.st_ino))
+}
+
+/// A subscriber that passes the severity and the text of each line to `write`.
+pub(crate) fn subscriber<W>(level: LogLevel, write: W) -> (impl Subscriber + Send + Sync, LevelHandle)
 where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
+    W: Fn(LogLevel, &str) + Send + Sync + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let metadata = event.metadata();
-        let level = match *metadata.level() {
-            _ if metadata.target() == NOTICE => "NOTICE",
-            tracing::Level::ERROR => "ERROR",
-            tracing::Level::WARN => "WARNING",
-            tracing::Level::INFO => "INFO",
-            tracing::Level::DEBUG | tracing::Level::TRACE => "DEBUG",
-        };
-        let mut text = String::new();
-        context.format_fields(Writer::new(&mut text), event)?;
-        writeln!(out, "xmppd: {level} {}", OneLine(&text))
-    }
+    let (filter, handle) = reload::Layer::new(filter(level));
+    let is_limited = Arc::new(AtomicBool::new(is_limited(level)));
+    let lines = Lines::new(write, Arc::clone(&is_limited));
+    (tracing_subscriber::registry().with(filter).with(lines), LevelHandle { filter: handle, is_limited })
+}
+
+/// A line as standard error gets it, without a newline.
+#[cfg(test)]
+pub(crate) fn bare_line(severity: LogLevel, text: &str) -> String {
+    form::bare(severity, text)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Starts xmppd. The exit status says how it ended.
+//! Starts xmppd, handles signals, and sets the exit status.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,11 +13,13 @@ use tokio::time::Instant;
 use xmppd::actors::messages::Reload;
 use xmppd::actors::tree::Tree;
 use xmppd::cli::{self, Cli, Invocation};
-use xmppd::config::Startup;
 use xmppd::config::model::LogLevel;
+use xmppd::config::startup::Startup;
 use xmppd::logging::{self, LevelHandle};
-use xmppd::shutdown;
-use xmppd::supervision::{ExitReason, Stop, log_panics};
+use xmppd::supervision::lifecycle::Stop;
+use xmppd::supervision::panics::log_panics;
+use xmppd::supervision::spec::ExitReason;
+use xmppd::{critical, notice, service_manager, shutdown};
 
 fn main() -> ExitCode {
     match cli::begin(Cli::parse()) {
@@ -27,28 +29,28 @@ fn main() -> ExitCode {
 }
 
 fn run(startup: Startup) -> ExitCode {
-    let level = logging::start(LogLevel::default()).ok();
+    let level = logging::start(LogLevel::default(), startup.log, &startup.syslog_socket).ok();
     log_panics();
     disable_core_dumps();
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(KEY_THREADS).build();
     let system = match runtime {
         Ok(runtime) => System::with_tokio_rt(move || runtime),
         Err(error) => {
-            tracing::error!("xmppd cannot start: {error}");
+            critical!("xmppd cannot start: {error}");
             return ExitCode::from(cli::FAILED);
         }
     };
     let code = match system.block_on(run_until_exit(startup, level)) {
         Ok(ExitReason::Shutdown | ExitReason::Normal) => {
-            tracing::info!("stopped");
+            notice!("stopped");
             cli::SUCCESS
         }
         Ok(reason) => {
-            tracing::error!("xmppd ends: {reason}");
+            critical!("xmppd ends: {reason}");
             cli::CRASHED
         }
         Err(error) => {
-            tracing::error!("xmppd cannot start: {error}");
+            critical!("xmppd cannot start: {error}");
             cli::FAILED
         }
     };
@@ -70,8 +72,8 @@ fn disable_core_dumps() {
     }
 }
 
-/// Exits the process after `limit`, in case dropping what is left takes longer: the runtime waits for its threads, and a
-/// key derivation cannot be interrupted.
+/// Exits the process after `limit` in case dropping the runtime takes longer: it waits for its threads, and a key derivation
+/// cannot be interrupted.
 fn force_exit_after(limit: Duration, code: u8) {
     let exit = move || {
         std::thread::sleep(limit);
@@ -81,15 +83,15 @@ fn force_exit_after(limit: Duration, code: u8) {
     let _ = std::thread::Builder::new().spawn(exit);
 }
 
-/// Runs the actors until they are stopped by a signal, or end because they crashed too often.
+/// Runs the actors until a signal stops them or they crashed too often.
 async fn run_until_exit(
     startup: Startup,
     level: Option<LevelHandle>,
 ) -> Result<ExitReason, Box<dyn std::error::Error>> {
     let mut signals = Signals::new()?;
-    tracing::info!("xmppd {} starts with {}", env!("CARGO_PKG_VERSION"), startup.config.display());
+    notice!("xmppd {} started: config={}", env!("CARGO_PKG_VERSION"), startup.config.display());
     let tree = Tree::new(startup, level);
-    let (config, connections) = (tree.reload(), tree.connections());
+    let (config, connections) = (tree.config(), tree.connection_addresses());
     let (root, running) = tree.root()?.run();
     let end = running.wait().fuse();
     futures_util::pin_mut!(end);
@@ -98,19 +100,22 @@ async fn run_until_exit(
         tokio::select! {
             reason = &mut end => return Ok(reason),
             () = timeout_since(stopping) => {
-                tracing::warn!("not all has stopped in time: what is not closed yet is cut off");
+                tracing::warn!("shutdown timed out: aborting open connections");
                 return Ok(ExitReason::Shutdown);
             }
-            signal = signals.next() => {
-                if signal == SignalKind::hangup() {
-                    tracing::info!("SIGHUP: reading the configuration, and cutting the waits before retries short");
+            signal = signals.next() => match signal {
+                HANGUP => {
+                    tracing::info!("{HANGUP}: reading the configuration files, shortening retry waits");
                     config.do_send(Reload);
                     connections.reconnect_all();
-                } else if stopping.is_some() {
-                    tracing::warn!("asked to stop again: what is not closed yet is cut off");
+                }
+                _ if stopping.is_some() => {
+                    tracing::warn!("{signal} while stopping: aborting open connections");
                     return Ok(ExitReason::Shutdown);
-                } else {
-                    tracing::info!("asked to stop");
+                }
+                _ => {
+                    notice!("{signal}: stopping");
+                    service_manager::stopping();
                     stopping = Some(Instant::now());
                     root.do_send(Stop);
                 }
@@ -119,13 +124,15 @@ async fn run_until_exit(
     }
 }
 
-/// Waits until the actors have taken too long to stop, if they are stopping.
+/// Completes when the actors have taken too long to stop; never while they are not stopping.
 async fn timeout_since(stopping: Option<Instant>) {
     match stopping {
         Some(since) => tokio::time::sleep_until(since + shutdown::ACTORS).await,
         None => std::future::pending().await,
     }
 }
+
+const HANGUP: &str = "SIGHUP";
 
 /// The signals that the daemon handles.
 struct Signals {
@@ -143,12 +150,12 @@ impl Signals {
         })
     }
 
-    /// Waits for the next signal.
-    async fn next(&mut self) -> SignalKind {
+    /// Waits for the next signal and returns its name.
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
-            _ = self.hangup.recv() => SignalKind::hangup(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.hangup.recv() => HANGUP,
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
         }
     }
 }

@@ -1,54 +1,65 @@
-//! What the tests of several modules need.
+//! Helpers for tests.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Once;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use xso::AsXml;
 
+use crate::config::model::LogLevel;
+use crate::logging;
 use crate::xmpp::incoming::Element;
 use crate::xmpp::ns;
 use crate::xmpp::xml_stream::{Received, XmlStream};
 
-use std::{
-    cell::RefCell,
-    future::Future,
-    io,
-    sync::{Arc, Mutex, Once},
-    time::Duration,
-};
-
-/// Runs a test in an actix system whose clock is tokio's paused one: time passes only while everything waits for it.
+/// Runs a test in an actix system with tokio's paused clock: time advances only while all tasks are waiting.
 pub(crate) fn paused<F: Future>(test: F) -> F::Output {
     let runtime =
         || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
     actix_rt::System::with_tokio_rt(runtime).block_on(test)
 }
 
-/// Waits for `event`, but not for ever.
+/// Does some work. Returns its result and the processor time that it took, which a busy machine does not change.
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let time =
+        || Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).expect("a time");
+    let start = time();
+    let result = work();
+    (result, time().saturating_sub(start))
+}
+
+/// Waits for `event`, at most ten minutes.
 pub(crate) async fn soon<F: Future>(event: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(600), event).await.expect("it did not happen within ten minutes")
+    tokio::time::timeout(Duration::from_secs(600), event).await.expect("the event did not happen within ten minutes")
 }
 
 thread_local! {
     static CAPTURED: RefCell<Option<Log>> = const { RefCell::new(None) };
 }
 
-/// What one thread, that is one test, logs.
+/// The log of one thread, which is that of one test.
 ///
-/// The subscriber is the process's, and sorts by thread: with one for each thread, tracing lets a thread that has none
-/// decide for all of them that nobody is interested in a line.
+/// One global subscriber separates the threads: with a subscriber for each thread, a thread without one could disable a
+/// callsite for all.
 #[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Rc<RefCell<Vec<String>>>);
 
 impl Log {
-    /// Gathers what this thread logs from now on.
+    /// Starts to capture the log of this thread.
     pub(crate) fn capture() -> Self {
         static SUBSCRIBER: Once = Once::new();
         SUBSCRIBER.call_once(|| {
-            let subscriber = tracing_subscriber::fmt()
-                .with_max_level(tracing::Level::TRACE)
-                .with_ansi(false)
-                .without_time()
-                .with_writer(|| CAPTURED.with_borrow(|log| log.clone().unwrap_or_default()))
-                .finish();
+            let keep = |severity, text: &str| {
+                CAPTURED.with_borrow(|log| {
+                    if let Some(Log(lines)) = log {
+                        lines.borrow_mut().push(logging::bare_line(severity, text));
+                    }
+                });
+            };
+            let (subscriber, _) = logging::subscriber(LogLevel::Debug, keep);
             tracing::subscriber::set_global_default(subscriber).expect("no other subscriber");
             tracing::callsite::rebuild_interest_cache();
         });
@@ -57,30 +68,24 @@ impl Log {
         log
     }
 
-    /// The lines of this level so far, from the message on.
+    /// Returns the lines of this level so far. ALERT and CRITIC have level ERROR, NOTICE has INFO.
     pub(crate) fn lines(&self, level: tracing::Level) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().expect("the log").clone()).expect("a log in UTF-8");
-        let of_level = |line: &&str| line.trim_start().starts_with(level.as_str());
-        text.lines().filter(of_level).map(|line| line.trim().to_owned()).collect()
+        let names = match level {
+            tracing::Level::ERROR => &["ALERT", "CRITIC", "ERROR"][..],
+            tracing::Level::WARN => &["WARNING"],
+            tracing::Level::INFO => &["NOTICE", "INFO"],
+            _ => &["DEBUG"],
+        };
+        let is_of_level = |line: &&String| line.split(' ').nth(1).is_some_and(|name| names.contains(&name));
+        self.0.borrow().iter().filter(is_of_level).cloned().collect()
     }
 }
 
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("the log").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The first element of a server's stream that goes on like this.
+/// Parses an element as a server's first one.
 pub(crate) fn received(text: &str) -> Element {
     let text = format!("<stream:stream xmlns='{}' xmlns:stream='{}'>{text}", ns::CLIENT, ns::STREAM);
     let mut stream = XmlStream::new(tokio::io::join(text.as_bytes(), tokio::io::sink()));
-    let mut next = || stream.next().now_or_never().expect("it is all there").expect("a well-formed stream");
+    let mut next = || stream.next().now_or_never().expect("a complete element").expect("a well-formed stream");
     assert!(matches!(next(), Received::Header { .. }));
     match next() {
         Received::Element(element) => *element,
@@ -88,14 +93,14 @@ pub(crate) fn received(text: &str) -> Element {
     }
 }
 
-/// What a server sees of an element, after the stream's header.
+/// Encodes an element as it is sent after the stream's header.
 pub(crate) fn written(element: &impl AsXml) -> String {
     let mut stream = XmlStream::new(tokio::io::join(&[][..], Vec::new()));
-    stream.open("a.test").expect("a name that XML can hold");
+    stream.open("a.test").expect("a valid name");
     let flush = |stream: &mut XmlStream<_>| stream.flush().now_or_never().expect("there is room").expect("written");
     flush(&mut stream);
     let header = stream.io().writer().len();
-    stream.queue(element).expect("what XML can hold");
+    stream.queue(element).expect("a valid element");
     flush(&mut stream);
     String::from_utf8(stream.into_io().into_inner().1.split_off(header)).expect("UTF-8")
 }

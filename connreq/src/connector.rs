@@ -1,13 +1,14 @@
-//! How a requester reaches its server: TCP, STARTTLS, and one login.
+//! Connects a requester to its server: TCP, STARTTLS, and one login.
 //!
-//! tokio-xmpp's own connector takes no TLS settings, and binds the channel whenever TLS is 1.3, after which its login knows
-//! nothing between SCRAM-PLUS and PLAIN. [`Connector`] takes both into its own hands and leaves the channel unbound, so
+//! tokio-xmpp's own connector takes no TLS settings. It also binds the channel whenever TLS is 1.3, and its login then
+//! knows no mechanism between SCRAM-PLUS and PLAIN. [`Connector`] takes TLS settings and leaves the channel unbound, so
 //! that SCRAM-SHA-256 and SCRAM-SHA-1 are used.
 //!
-//! Its client repeats a failed login for ever and tells nobody why. `OneLogin` is asked for a connection each time, so it
-//! can tell: a failure before the login is its own; when it is asked again without having been online, the login
-//! itself failed, and it repeats it once by hand to learn the reason; when it is asked again after having been online, the
-//! connection was lost. Each ends there.
+//! tokio-xmpp's client repeats a failed login forever and does not report the reason. It asks `OneLogin` for a connection
+//! each time, so `OneLogin` can tell what happened:
+//! - it could not connect: the server is unreachable;
+//! - it is asked again before the session was online: the login failed, and it repeats the login once to learn the reason;
+//! - it is asked again after the session was online: the connection was lost.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,8 +33,10 @@ use tokio_xmpp::{Error, client_login};
 use xmpp_parsers::jid::{BareJid, Jid};
 use xmpp_parsers::{ns, starttls};
 
-/// The transport under a stream that is ready for the login.
-pub type Transport = BufStream<TlsStream<TcpStream>>;
+use super::prompt_tcp::PromptTcp;
+
+/// The transport of a stream that is ready for the login.
+pub type Transport = BufStream<TlsStream<PromptTcp>>;
 
 /// Opens TLS streams to one server.
 #[derive(Clone)]
@@ -43,13 +46,13 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// A connector to `server` (`host:port`), or to where DNS says the domain is served.
+    /// Creates a connector to `server` (`host:port`), or to the server that DNS names for the domain.
     #[must_use]
     pub fn new(server: Option<String>, tls: Arc<ClientConfig>) -> Self {
         Self { server, tls }
     }
 
-    /// Connects, starts TLS and opens the stream to `domain`; the features are still to be read.
+    /// Connects, starts TLS and opens the stream to `domain`. The features are not read yet.
     ///
     /// # Errors
     /// The server cannot be reached, offers no STARTTLS, or its certificate is not valid for `domain`.
@@ -58,9 +61,10 @@ impl Connector {
             Some(server) => TcpStream::connect(server).await?,
             None => DnsConfig::srv_default_client(domain).resolve().await?,
         };
-        // The round trip is to be the CPE's, not the wait for a full segment.
+        // Round trip times must not include Nagle's delay.
         tcp.set_nodelay(true)?;
-        let plain = initiate_stream(BufStream::new(tcp), ns::JABBER_CLIENT, header(domain), timeouts).await?;
+        let plain =
+            initiate_stream(BufStream::new(PromptTcp(tcp)), ns::JABBER_CLIENT, header(domain), timeouts).await?;
         let (features, mut stream) = plain.recv_features::<starttls::Nonza>().await?;
         if !features.can_starttls() {
             return Err(ProtocolError::NoTls.into());
@@ -72,15 +76,15 @@ impl Connector {
         let name = idna::domain_to_ascii(domain)
             .ok()
             .and_then(|ascii| ServerName::try_from(ascii).ok())
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("{domain} is no host name")))?;
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("{domain} is not a host name")))?;
         let tls = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream.into_inner().into_inner()).await?;
         Ok(initiate_stream(BufStream::new(tls), ns::JABBER_CLIENT, header(domain), timeouts).await?)
     }
 
-    /// Opens a stream and logs in; the stream is to be opened anew on what is returned, and a resource to be bound.
+    /// Opens a stream and logs in. The caller restarts the stream and binds a resource.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and whatever the server refuses the login with.
+    /// As [`open`](Self::open), or the server refuses the login.
     pub async fn login(
         &self,
         account: &BareJid,
@@ -103,24 +107,24 @@ impl fmt::Debug for Connector {
     }
 }
 
-/// The header that opens a client's stream to `domain`.
+/// Builds the header of a client's stream to `domain`.
 #[must_use]
 pub fn header(domain: &str) -> StreamHeader<'_> {
     StreamHeader { to: Some(Cow::Borrowed(domain)), from: None, id: None }
 }
 
-/// Why there is no session, or no longer one.
+/// Why a session could not start or has ended.
 #[derive(Debug)]
 pub(super) enum Ended {
     /// The server could not be reached, or not over TLS.
     Unreachable(Error),
     /// The login was refused.
     Refused(Error),
-    /// The session is over.
+    /// The session ended.
     Lost,
 }
 
-/// What a `OneLogin` was last asked for.
+/// How far the one login has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Phase {
@@ -129,7 +133,7 @@ enum Phase {
     Online,
 }
 
-/// A connector for exactly one session, which says why it ended.
+/// A connector for exactly one session, which reports why the session ended.
 #[derive(Clone)]
 pub(super) struct OneLogin {
     connector: Connector,
@@ -150,7 +154,7 @@ impl OneLogin {
         (Self { connector, account, password, phase, ended }, report)
     }
 
-    /// To be called when the session is there.
+    /// Records that the session is online.
     pub(super) fn online(&self) {
         self.phase.store(Phase::Online as u8, Ordering::Relaxed);
     }
@@ -158,7 +162,7 @@ impl OneLogin {
     async fn diagnose(&self, timeouts: Timeouts) -> Ended {
         match self.connector.login(&self.account, &self.password, timeouts).await {
             Err(error) => Ended::Refused(error),
-            // It worked this time: what went wrong came after it, or was for a moment.
+            // The login works: the failure came after it, or was temporary.
             Ok(_) => Ended::Lost,
         }
     }
@@ -191,9 +195,9 @@ impl ServerConnector for OneLogin {
         } else {
             Ended::Lost
         };
-        // Nobody listening any more is as good as an end that was read.
+        // A requester that is gone does not need the reason.
         let _ = self.ended.send(ended);
-        // An error would only be repeated for ever.
+        // The client would retry an error forever.
         std::future::pending().await
     }
 }

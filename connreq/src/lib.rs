@@ -1,16 +1,16 @@
 //! The ACS's side of TR-069 Annex K: logs in and sends connection requests.
 //!
-//! What the `connreq` tool and the tests are made of; only there with the cargo feature `connreq`, so that none of it is
-//! in a CPE's binary. It stands on the `xmpp` crate, whose [`Agent`](xmpp::Agent) reconnects for ever and keeps the reason
-//! of a failure to itself: see [`connector`] for how a [`Requester`] gets one login and a reason instead.
+//! A library for the tests, and the tool `connreq`. It uses the `xmpp` crate, whose [`Agent`](xmpp::Agent) reconnects
+//! forever and hides why a login failed; [`connector`] limits it to one login and finds out the reason.
 
 pub mod connector;
-mod courier;
 mod payload;
+mod prompt_tcp;
+mod request_pipeline;
 mod requester;
 pub mod tls;
 pub mod tool;
 
-pub use courier::Courier;
 pub use payload::{Credentials, NAMESPACE, connection_request};
-pub use requester::{Account, Answer, LoginError, Lost, Requester, Silence};
+pub use request_pipeline::RequestPipeline;
+pub use requester::{Account, Answer, LoginError, NoAnswer, Requester, SessionLost};

@@ -8,7 +8,7 @@ use xmpp::minidom::Element;
 /// The namespace of `<connectionRequest/>` (TR-069 Annex K.2.3).
 pub const NAMESPACE: &str = "urn:broadband-forum-org:cwmp:xmppConnReq-1-0";
 
-/// What a CPE checks: `ManagementServer.ConnectionRequestUsername` and `ConnectionRequestPassword`.
+/// The credentials that a CPE checks: `ManagementServer.ConnectionRequestUsername` and `ConnectionRequestPassword`.
 #[derive(Clone, Default)]
 pub struct Credentials {
     /// `<username/>`
@@ -18,7 +18,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Credentials from their two texts.
+    /// Creates credentials.
     #[must_use]
     pub fn new(username: &str, password: &str) -> Self {
         Self { username: username.to_owned(), password: SecretString::from(password) }
@@ -31,7 +31,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The `<connectionRequest/>` with these credentials.
+/// Builds `<connectionRequest/>` with these credentials.
 #[must_use]
 pub fn connection_request(credentials: &Credentials) -> Element {
     let child = |name: &str, text: &str| Element::builder(name, NAMESPACE).append(text).build();
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_written_as_the_schema_has_it_and_escaped() {
+    fn a_request_follows_the_schema_and_is_escaped() {
         let element = connection_request(&Credentials::new("u", "p<&"));
         let text = String::from(&element);
         assert_eq!(

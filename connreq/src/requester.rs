@@ -1,4 +1,4 @@
-//! One session of an ACS's account, and the requests that it sends.
+//! One session of an ACS's account, which sends requests one at a time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,40 +19,40 @@ use super::connector::{Connector, Ended, OneLogin};
 use super::payload::{Credentials, connection_request};
 use super::tls::Trust;
 
-/// Stanzas that are kept for [`Requester::incoming`]; the oldest goes when there are more.
+/// Maximum number of stanzas kept for [`Requester::incoming`]; the oldest are dropped.
 const INBOX: usize = 256;
-/// How long a clean end of the stream may take.
-const GOODBYE: Duration = Duration::from_secs(3);
+/// Maximum time for closing the stream.
+const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 
-/// An account and how its server is reached.
+/// An account and how to reach its server.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// Whom to log in as; with a resource, that one is asked for.
+    /// The account's JID. A resource in it is requested from the server.
     pub jid: Jid,
     /// The account's password.
     pub password: SecretString,
-    /// `host:port`; none = where DNS says that the JID's domain is served.
+    /// `host:port`; without it, DNS names the server of the JID's domain.
     pub server: Option<String>,
     /// What the server's certificate is checked against.
     pub trust: Trust,
 }
 
-/// Why there is no session.
+/// Why a login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// The CA file cannot be used.
     #[error("cannot use the CA file: {0}")]
     Trust(TlsSetupError),
-    /// A JID without a local part is a server, not an account.
+    /// A JID without a local part names a server, not an account.
     #[error("{0} is not an account: no user name before the @")]
     NoAccount(Jid),
-    /// No stream over TLS to the server.
+    /// No TLS stream to the server.
     #[error("{}", unreachable(.0))]
     Unreachable(tokio_xmpp::Error),
-    /// The server does not let this account in.
+    /// The server refused the login.
     #[error("the server refused the login: {0}")]
     Refused(tokio_xmpp::Error),
-    /// The server ended the session before it was usable.
+    /// The server ended the session during the login.
     #[error("the server ended the session during the login")]
     Ended,
     /// The login took too long.
@@ -60,7 +60,7 @@ pub enum LoginError {
     TimedOut(Duration),
 }
 
-/// The library has no words for some of them, and too few for others.
+/// Renders the error: the library's text is missing or unspecific for some.
 fn unreachable(error: &tokio_xmpp::Error) -> String {
     match error {
         tokio_xmpp::Error::Io(error) => match handshake_error(error) {
@@ -74,12 +74,12 @@ fn unreachable(error: &tokio_xmpp::Error) -> String {
     }
 }
 
-/// The session is over: the server or the network ended it.
+/// The session has ended, closed by the server or broken by the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the connection to the server was lost")]
-pub struct Lost;
+pub struct SessionLost;
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// `<iq type='result'/>`: the CPE will contact its ACS.
@@ -97,19 +97,19 @@ pub enum Answer {
         rtt: Duration,
     },
     /// No answer came.
-    None(Silence),
+    None(NoAnswer),
 }
 
 /// Why no answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Silence {
-    /// The time given was over.
+pub enum NoAnswer {
+    /// The time limit passed.
     TimedOut,
-    /// The requester's own session ended.
+    /// The requester's session ended.
     Lost,
 }
 
-/// A session from which requests can be sent. It is left to its own fate when it is lost: it does not log in again.
+/// A logged-in session from which requests can be sent. It does not reconnect.
 pub struct Requester {
     agent: Agent,
     jid: FullJid,
@@ -120,10 +120,10 @@ pub struct Requester {
 }
 
 impl Requester {
-    /// Logs in, within `limit`.
+    /// Logs in within `limit`.
     ///
     /// # Errors
-    /// Says why there is no session; a refused login is told after about a second.
+    /// See [`LoginError`]. A refused login is reported after about a second.
     pub async fn connect(account: Account, limit: Duration) -> Result<Self, LoginError> {
         let tls = account.trust.client_config().map_err(LoginError::Trust)?;
         if account.jid.node().is_none() {
@@ -158,31 +158,31 @@ impl Requester {
         Ok(Self { agent, jid, ended, lost: false, inbox: VecDeque::new(), responses: VecDeque::new() })
     }
 
-    /// The JID that the server bound.
+    /// Returns the JID that the server bound.
     #[must_use]
     pub fn jid(&self) -> &FullJid {
         &self.jid
     }
 
-    /// Sends one connection request and waits for its answer up to `limit`.
+    /// Sends a connection request and waits up to `limit` for its answer.
     pub async fn request(&mut self, to: &Jid, credentials: &Credentials, limit: Duration) -> Answer {
         let iq = request(String::new(), to, credentials);
         let start = Instant::now();
         match self.ask(iq, limit).await {
-            Err(Lost) => Answer::None(Silence::Lost),
-            Ok(None) => Answer::None(Silence::TimedOut),
-            Ok(Some(iq)) => judge(&iq, start.elapsed()),
+            Err(SessionLost) => Answer::None(NoAnswer::Lost),
+            Ok(None) => Answer::None(NoAnswer::TimedOut),
+            Ok(Some(iq)) => into_answer(&iq, start.elapsed()),
         }
     }
 
-    /// Sends any request and waits for its answer up to `limit`. An empty id is replaced by an unpredictable one.
+    /// Sends any IQ request and waits up to `limit` for its answer. An empty id is replaced by a random one.
     ///
     /// # Errors
-    /// [`Lost`] when the session is over.
-    pub async fn ask(&mut self, mut iq: Iq, limit: Duration) -> Result<Option<Iq>, Lost> {
+    /// [`SessionLost`] when the session is over.
+    pub async fn ask(&mut self, mut iq: Iq, limit: Duration) -> Result<Option<Iq>, SessionLost> {
         let deadline = Instant::now() + limit;
         if iq.id().is_empty() {
-            *iq.id_mut() = unguessable();
+            *iq.id_mut() = random_id();
         }
         let id = iq.id().to_owned();
         let to = iq.to().cloned();
@@ -204,30 +204,30 @@ impl Requester {
         }
     }
 
-    /// Sends any stanza, whatever is in it.
+    /// Sends any stanza.
     ///
     /// # Errors
-    /// [`Lost`] when the session is over.
-    pub async fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), Lost> {
+    /// [`SessionLost`] when the session is over.
+    pub async fn send(&mut self, stanza: impl Into<Stanza>) -> Result<(), SessionLost> {
         if self.lost {
-            return Err(Lost);
+            return Err(SessionLost);
         }
-        // Without a connection a stanza waits for the next one, which never comes.
+        // After a disconnect the agent would hold the stanza back until it reconnects, which it never does.
         let sent = tokio::select! {
-            _ = self.ended.recv() => Err(Lost),
-            sent = self.agent.send_stanza(stanza) => sent.map(drop).map_err(|_| Lost),
+            _ = self.ended.recv() => Err(SessionLost),
+            sent = self.agent.send_stanza(stanza) => sent.map(drop).map_err(|_| SessionLost),
         };
         self.lost |= sent.is_err();
         sent
     }
 
-    /// The next request, message or presence that arrives, or none within `limit`. Requests were already answered by the
-    /// `xmpp` crate: with its own disco#info, with `service-unavailable` otherwise. While neither this nor
-    /// [`ask`](Self::ask) is waiting, nothing that arrives is answered.
+    /// Returns the next request, message or presence that arrives within `limit`. The `xmpp` crate has already answered a
+    /// request: disco#info with its own, any other with `service-unavailable`. It does so only while this or
+    /// [`ask`](Self::ask) is waiting.
     ///
     /// # Errors
-    /// [`Lost`] when the session is over.
-    pub async fn incoming(&mut self, limit: Duration) -> Result<Option<Stanza>, Lost> {
+    /// [`SessionLost`] when the session is over.
+    pub async fn incoming(&mut self, limit: Duration) -> Result<Option<Stanza>, SessionLost> {
         let deadline = Instant::now() + limit;
         loop {
             if let Some(stanza) = self.inbox.pop_front() {
@@ -240,21 +240,21 @@ impl Requester {
         }
     }
 
-    /// Ends the stream cleanly and closes.
+    /// Closes the stream cleanly.
     pub async fn close(self) {
-        // What could be done about a failure, the end of the connection does.
-        let _ = timeout(GOODBYE, self.agent.disconnect()).await;
+        // On failure the connection is dropped, which is all that remains to do.
+        let _ = timeout(CLOSE_LIMIT, self.agent.disconnect()).await;
     }
 
-    /// Takes in what arrives next. May be given up at any time: at most a request of somebody else is lost by it.
-    pub(super) async fn step(&mut self) -> Result<(), Lost> {
+    /// Receives the next stanzas. Cancelling it loses at most an incoming request, never a response.
+    pub(super) async fn step(&mut self) -> Result<(), SessionLost> {
         if self.lost {
-            return Err(Lost);
+            return Err(SessionLost);
         }
         let events = tokio::select! {
             _ = self.ended.recv() => {
                 self.lost = true;
-                return Err(Lost);
+                return Err(SessionLost);
             }
             events = self.agent.wait_for_events() => events,
         };
@@ -279,18 +279,18 @@ impl Requester {
     }
 }
 
-/// The IQ with a connection request.
+/// Builds the IQ of a connection request.
 pub(super) fn request(id: String, to: &Jid, credentials: &Credentials) -> Iq {
     Iq::Get { from: None, to: Some(to.clone()), id, payload: connection_request(credentials) }
 }
 
-/// An id that nobody can answer who did not get the request.
-pub(super) fn unguessable() -> String {
+/// Returns an unpredictable id, so that only the recipient of the request can answer it.
+pub(super) fn random_id() -> String {
     format!("connreq-{:016x}", rand::random::<u64>())
 }
 
-/// Whether `response` answers the request `id` that went to `to`: RFC 6120 8.1.2.1 and 8.2.3. An answer without `from`
-/// comes from the own account, or from its server on the account's behalf.
+/// Returns whether `response` answers the request `id` that was sent to `to` (RFC 6120 8.1.2.1 and 8.2.3). A response
+/// without `from` comes from the own account, or from its server on the account's behalf.
 pub(super) fn answers(response: &Iq, id: &str, to: Option<&Jid>, own: &FullJid) -> bool {
     if response.id() != id {
         return false;
@@ -303,7 +303,8 @@ pub(super) fn answers(response: &Iq, id: &str, to: Option<&Jid>, own: &FullJid) 
     }
 }
 
-pub(super) fn judge(iq: &Iq, rtt: Duration) -> Answer {
+/// Converts the response to a connection request.
+pub(super) fn into_answer(iq: &Iq, rtt: Duration) -> Answer {
     match iq {
         Iq::Error { error, .. } => Answer::Error {
             condition: Element::from(error.defined_condition.clone()).name().to_owned(),
@@ -327,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_the_id_and_comes_from_whom_was_asked() {
+    fn a_response_needs_the_id_and_the_address_of_the_request() {
         let to = Jid::new("cpe@a.test/wan").unwrap();
         assert!(answers(&result(Some("cpe@a.test/wan"), "1"), "1", Some(&to), &own()));
         assert!(!answers(&result(Some("cpe@a.test/wan"), "2"), "1", Some(&to), &own()));
@@ -336,20 +337,20 @@ mod tests {
     }
 
     #[test]
-    fn the_own_account_may_answer_without_from() {
+    fn a_response_without_from_comes_from_the_own_account() {
         assert!(answers(&result(None, "1"), "1", None, &own()));
         assert!(answers(&result(Some("acs@a.test"), "1"), "1", None, &own()));
         assert!(!answers(&result(Some("x@a.test"), "1"), "1", None, &own()));
     }
 
     #[test]
-    fn an_error_is_told_by_its_condition_and_text() {
+    fn an_error_is_converted_with_its_condition_and_text() {
         let iq: Element = "<iq xmlns='jabber:client' type='error' id='1'><error type='cancel'>\
             <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
             <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>no</text></error></iq>"
             .parse()
             .unwrap();
-        let answer = judge(&Iq::try_from(iq).unwrap(), Duration::from_millis(5));
+        let answer = into_answer(&Iq::try_from(iq).unwrap(), Duration::from_millis(5));
         assert_eq!(
             answer,
             Answer::Error {

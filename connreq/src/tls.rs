@@ -1,4 +1,4 @@
-//! Which server certificates a requester accepts.
+//! The server certificates that a requester accepts.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,23 +7,23 @@ use rustls::ClientConfig;
 
 use xmppd::xmpp::tls::{Tls, TlsSettings, TlsSetupError};
 
-/// What a server's certificate is checked against. There is no login without TLS.
+/// What the server's certificate is checked against. TLS is always used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Trust {
     /// The system's store.
     #[default]
     System,
-    /// The certificates in this PEM file, and no others.
+    /// Only the certificates in this file.
     File(PathBuf),
-    /// Any certificate, for tests: whoever is in between reads everything.
+    /// Any certificate, for tests: an on-path attacker can read everything.
     Anything,
 }
 
 impl Trust {
-    /// The TLS settings for it: those of the CPE's side.
+    /// Builds the TLS settings, in the same way as xmppd does.
     ///
     /// # Errors
-    /// The PEM file cannot be read, holds no certificate or something that is none.
+    /// The file cannot be read, has no certificate, or has one that cannot be parsed.
     pub fn client_config(&self) -> Result<Arc<ClientConfig>, TlsSetupError> {
         let settings = match self {
             Self::System => TlsSettings { ca: None, verify: true },
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_without_certificates_is_refused_by_name() {
+    fn the_error_names_a_file_without_certificates() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ca.pem");
         std::fs::write(&path, "nothing here\n").unwrap();
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_refused_by_name() {
+    fn the_error_names_a_missing_file() {
         let error = Trust::File(PathBuf::from("/nonexistent/ca.pem")).client_config().unwrap_err();
         assert!(error.to_string().contains("/nonexistent/ca.pem"), "{error}");
     }

@@ -1,12 +1,5 @@
 #![no_main]
 
-#[path = "../src/login_bytes.rs"]
-mod target;
-#[path = "../src/tree.rs"]
-mod tree;
-#[path = "../src/wire.rs"]
-mod wire;
-
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    target::run(input);
+    let _ = xmppd_fuzz_targets::login_bytes::run(input);
 });

@@ -1,6 +1,3 @@
 #![no_main]
 
-#[path = "../src/uci_text.rs"]
-mod target;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| target::run(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| xmppd_fuzz_targets::uci_text::run(input));

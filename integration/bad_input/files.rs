@@ -1,9 +1,9 @@
-//! The file as a whole: not UCI, gone, or no file.
+//! Errors that concern the whole file: invalid syntax, a missing file, a directory in its place.
 
 use super::{assert_errors, file, good_edit, wait_error};
-use crate::harness::{How, LIMIT, Scene};
+use crate::harness::{Fixture, LIMIT, WriteMethod};
 
-/// What is appended to the file, the line of the error counted from there, its column, and the reason.
+/// Text appended to the file, line (counted from there) and column of the error, and its reason.
 const BROKEN: [(&str, usize, usize, &str); 6] = [
     ("optoin note 'x'\n", 1, 1, "invalid command"),
     ("\toption note 'x' y\n", 1, 18, "too many arguments"),
@@ -14,80 +14,84 @@ const BROKEN: [(&str, usize, usize, &str); 6] = [
 ];
 
 #[tokio::test]
-async fn an_edit_that_breaks_the_syntax_changes_nothing() {
-    let mut scene = Scene::start().await;
+async fn invalid_syntax_changes_nothing() {
+    let mut fixture = Fixture::start().await;
     let mut errors = Vec::new();
-    for how in [How::InPlace, How::Commit] {
-        scene.by(how);
+    for method in [WriteMethod::InPlace, WriteMethod::Commit] {
+        fixture.set_write_method(method);
         for (n, (broken, line, column, reason)) in BROKEN.iter().enumerate() {
-            // What comes before the error would be a change, too: the second connection gone.
-            let mut settings = scene.settings.clone();
-            settings.connections.pop();
-            settings.servers.pop();
+            // A valid change precedes the error: connection 2 is removed.
+            let mut settings = fixture.settings.clone();
+            settings.remove(2);
             let text = settings.text();
             let before = text.lines().count();
             let (line, reason) = (before + line, reason.replace("OPEN", &(before + 1).to_string()));
-            let error = format!("{}{line}:{column}: {reason}", file(&scene.daemon));
-            let mark = scene.write(&format!("{text}{broken}"));
-            wait_error(&scene.daemon, mark, &error).await;
-            scene.assert_both_same().await;
+            let error = format!("{}{line}:{column}: {reason}", file(&fixture.daemon));
+            let mark = fixture.write(&format!("{text}{broken}"));
+            wait_error(&fixture.daemon, mark, &error).await;
+            fixture.assert_same_streams().await;
             errors.push(error);
-            good_edit(&mut scene, &format!("{how:?}-{n}")).await;
+            good_edit(&mut fixture, &format!("{method:?}-{n}")).await;
         }
     }
-    assert_errors(&mut scene.daemon, &errors).await;
+    assert_errors(&mut fixture.daemon, &errors).await;
 }
 
 #[tokio::test]
-async fn a_deleted_file_changes_nothing_until_it_is_back() {
-    let mut scene = Scene::start().await;
+async fn a_deleted_file_changes_nothing_until_restored() {
+    let mut fixture = Fixture::start().await;
     let mut errors = Vec::new();
-    for how in [How::InPlace, How::Commit] {
-        scene.by(how);
-        let mark = scene.daemon.log().mark();
-        scene.daemon.xmpp().remove();
-        let error = format!("{} there is no such file; what runs goes on", file(&scene.daemon));
-        wait_error(&scene.daemon, mark, &error).await;
-        scene.assert_both_same().await;
+    for method in [WriteMethod::InPlace, WriteMethod::Commit] {
+        fixture.set_write_method(method);
+        let mark = fixture.daemon.log().mark();
+        fixture.daemon.xmpp().remove();
+        let error = format!("{} there is no such file; keeping the current settings", file(&fixture.daemon));
+        wait_error(&fixture.daemon, mark, &error).await;
+        fixture.assert_same_streams().await;
         errors.push(error);
-        // As it was: nothing is done, and yet it is said.
-        let mark = scene.write(&scene.settings.text());
-        let said = format!("NOTICE {} good again", file(&scene.daemon));
-        scene.daemon.log().wait(mark, &[&said], LIMIT).await;
-        scene.assert_both_same().await;
-        good_edit(&mut scene, &format!("back-{how:?}")).await;
+        // Restoring the same contents changes nothing, but the recovery is logged.
+        let mark = fixture.write(&fixture.settings.text());
+        let said = format!("NOTICE {} valid again", file(&fixture.daemon));
+        fixture.daemon.log().wait(mark, &[&said], LIMIT).await;
+        fixture.assert_same_streams().await;
+        good_edit(&mut fixture, &format!("back-{method:?}")).await;
     }
-    assert_errors(&mut scene.daemon, &errors).await;
+    assert_errors(&mut fixture.daemon, &errors).await;
 }
 
 #[tokio::test]
-async fn a_directory_in_the_files_place_changes_nothing_until_the_file_is_back() {
-    let mut scene = Scene::start().await;
+async fn a_directory_in_place_of_the_file_changes_nothing_until_restored() {
+    let mut fixture = Fixture::start().await;
     let mut errors = Vec::new();
-    for how in [How::InPlace, How::Commit] {
-        scene.by(how);
-        let mark = scene.daemon.log().mark();
-        scene.daemon.xmpp().replace_with_directory();
-        let error = format!("{} a directory, not a file; what runs goes on", file(&scene.daemon));
-        wait_error(&scene.daemon, mark, &error).await;
-        scene.assert_both_same().await;
+    for method in [WriteMethod::InPlace, WriteMethod::Commit] {
+        fixture.set_write_method(method);
+        let mark = fixture.daemon.log().mark();
+        fixture.daemon.xmpp().replace_with_directory();
+        let error = format!("{} a directory, not a file; keeping the current settings", file(&fixture.daemon));
+        wait_error(&fixture.daemon, mark, &error).await;
+        fixture.assert_same_streams().await;
         errors.push(error);
-        scene.daemon.xmpp().remove_directory();
-        good_edit(&mut scene, &format!("back-{how:?}")).await;
+        let mark = fixture.daemon.log().mark();
+        fixture.daemon.xmpp().remove_directory();
+        // Waited for, because it is logged or not depending on when the file is back.
+        let error = format!("{} there is no such file; keeping the current settings", file(&fixture.daemon));
+        wait_error(&fixture.daemon, mark, &error).await;
+        errors.push(error);
+        good_edit(&mut fixture, &format!("back-{method:?}")).await;
     }
-    assert_errors(&mut scene.daemon, &errors).await;
+    assert_errors(&mut fixture.daemon, &errors).await;
 }
 
 #[tokio::test]
-async fn the_same_error_is_told_again_when_it_is_asked_for() {
-    let mut scene = Scene::start().await;
-    let error = format!("{} there is no such file", file(&scene.daemon));
-    scene.daemon.xmpp().remove();
-    wait_error(&scene.daemon, 0, &error).await;
-    let mark = scene.daemon.log().mark();
-    scene.daemon.signal(rustix::process::Signal::HUP);
-    wait_error(&scene.daemon, mark, &error).await;
-    scene.daemon.log().wait(mark, &["SIGHUP"], LIMIT).await;
-    good_edit(&mut scene, "back").await;
-    assert_errors(&mut scene.daemon, &[error.clone(), error]).await;
+async fn reconnect_logs_the_same_error_again() {
+    let mut fixture = Fixture::start().await;
+    let error = format!("{} there is no such file", file(&fixture.daemon));
+    fixture.daemon.xmpp().remove();
+    wait_error(&fixture.daemon, 0, &error).await;
+    let mark = fixture.daemon.log().mark();
+    fixture.daemon.signal(rustix::process::Signal::HUP);
+    wait_error(&fixture.daemon, mark, &error).await;
+    fixture.daemon.log().wait(mark, &["SIGHUP"], LIMIT).await;
+    good_edit(&mut fixture, "back").await;
+    assert_errors(&mut fixture.daemon, &[error.clone(), error]).await;
 }

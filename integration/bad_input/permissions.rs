@@ -1,40 +1,40 @@
-//! Files that every user of the device may read: they are taken all the same, and a WARNING says so.
+//! Files that every user may read: they are accepted with a WARNING.
 
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
 
-use crate::harness::{How, LIMIT, Scene};
+use crate::harness::{Fixture, LIMIT, WriteMethod};
 
 #[tokio::test]
-async fn a_file_that_others_may_read_is_warned_of_once() {
-    let mut scene = Scene::start().await;
-    scene.by(How::InPlace);
-    let warnings = |scene: &Scene, mark| scene.daemon.log().since(mark, &["WARNING", "every user of this device"]);
-    assert_eq!(warnings(&scene, 0), Vec::<String>::new());
-    let files = [scene.daemon.xmpp().path().to_owned(), scene.daemon.cwmp().path().to_owned()];
+async fn a_file_readable_by_others_causes_one_warning() {
+    let mut fixture = Fixture::start().await;
+    fixture.set_write_method(WriteMethod::InPlace);
+    let warnings = |fixture: &Fixture, mark| fixture.daemon.log().since(mark, &["WARNING", "by every user"]);
+    assert_eq!(warnings(&fixture, 0), Vec::<String>::new());
+    let files = [fixture.daemon.xmpp().path().to_owned(), fixture.daemon.cwmp().path().to_owned()];
     for file in &files {
         set_permissions(file, Permissions::from_mode(0o644)).unwrap();
     }
-    let mark = scene.daemon.log().mark();
-    scene.daemon.signal(Signal::HUP);
+    let mark = fixture.daemon.log().mark();
+    fixture.daemon.signal(Signal::HUP);
     for file in &files {
-        let said = format!(
-            "xmppd: WARNING {}: every user of this device may read it (mode 0644): it holds passwords, expected mode 0600",
+        let expected = format!(
+            "xmppd: WARNING {}: readable by every user (mode 0644), expected mode 0600: the file contains passwords",
             file.display()
         );
-        scene.daemon.log().wait(mark, &[&said], LIMIT).await;
+        fixture.daemon.log().wait(mark, &[&expected], LIMIT).await;
     }
-    // It is not said again for each edit, and the edits count.
-    let mark = scene.daemon.log().mark();
-    super::good_edit(&mut scene, "still-open").await;
-    assert_eq!(warnings(&scene, mark), Vec::<String>::new());
-    // Nor once it is mended.
+    // Edits are applied without another warning.
+    let mark = fixture.daemon.log().mark();
+    super::good_edit(&mut fixture, "still-readable").await;
+    assert_eq!(warnings(&fixture, mark), Vec::<String>::new());
+    // Nor is there one after the permissions are corrected.
     for file in &files {
         set_permissions(file, Permissions::from_mode(0o600)).unwrap();
     }
-    scene.daemon.signal(Signal::HUP);
-    super::good_edit(&mut scene, "closed").await;
-    assert_eq!(warnings(&scene, mark), Vec::<String>::new());
+    fixture.daemon.signal(Signal::HUP);
+    super::good_edit(&mut fixture, "closed").await;
+    assert_eq!(warnings(&fixture, mark), Vec::<String>::new());
 }

@@ -1,16 +1,16 @@
-//! Whatever is wrong with a file, its passwords are not told.
+//! Errors in a file do not reveal its passwords.
 
 use super::good_edit;
 use crate::harness::prosody::PASSWORD;
-use crate::harness::{How, LIMIT, Scene};
+use crate::harness::{Fixture, LIMIT, WriteMethod};
 
 /// Part of every password here, and of nothing else.
 const SECRET: &[u8] = b"hunter2";
 
 #[tokio::test]
-async fn a_password_is_in_no_error() {
-    let mut scene = Scene::start().await;
-    let good = scene.settings.text();
+async fn errors_contain_no_password() {
+    let mut fixture = Fixture::start().await;
+    let good = fixture.settings.text();
     let line = format!("\toption password '{PASSWORD}'");
     let start = good.find(&line).unwrap();
     let with = |lines: &[u8]| [&good.as_bytes()[..start], lines, &good.as_bytes()[start + line.len()..]].concat();
@@ -31,24 +31,24 @@ async fn a_password_is_in_no_error() {
         &long,
     ];
     for (n, wrong) in wrong.iter().enumerate() {
-        scene.by(if n % 2 == 0 { How::InPlace } else { How::Commit });
-        let mark = scene.daemon.log().mark();
-        std::fs::write(scene.daemon.xmpp().path(), with(wrong)).unwrap();
-        let told = scene.daemon.log().wait(mark, &[&super::file(&scene.daemon), ":"], LIMIT).await;
+        fixture.set_write_method(if n % 2 == 0 { WriteMethod::InPlace } else { WriteMethod::Commit });
+        let mark = fixture.daemon.log().mark();
+        std::fs::write(fixture.daemon.xmpp().path(), with(wrong)).unwrap();
+        let told = fixture.daemon.log().wait(mark, &[&super::file(&fixture.daemon), ":"], LIMIT).await;
         assert!(told.contains("ERROR") || told.contains("WARNING"), "{told}");
-        scene.assert_both_same().await;
-        good_edit(&mut scene, &format!("good-{n}")).await;
+        fixture.assert_same_streams().await;
+        good_edit(&mut fixture, &format!("good-{n}")).await;
     }
     for (n, wrong) in [&b"\toption passwd 'hunter2"[..], b"\toption passwd 'hunter2\xff'", b"\tpasswd 'hunter2'"]
         .into_iter()
         .enumerate()
     {
-        let mark = scene.daemon.log().mark();
+        let mark = fixture.daemon.log().mark();
         let text = [b"config cpe 'cpe'\n\toption userid 'hunter2'\n", wrong, b"\n"].concat();
-        std::fs::write(scene.daemon.cwmp().path(), text).unwrap();
-        let name = scene.daemon.cwmp().path().display().to_string();
-        scene.daemon.log().wait(mark, &["ERROR", &format!("{name}:3:")], LIMIT).await;
-        good_edit(&mut scene, &format!("well-{n}")).await;
+        std::fs::write(fixture.daemon.cwmp().path(), text).unwrap();
+        let name = fixture.daemon.cwmp().path().display().to_string();
+        fixture.daemon.log().wait(mark, &["ERROR", &format!("{name}:3:")], LIMIT).await;
+        good_edit(&mut fixture, &format!("well-{n}")).await;
     }
-    scene.daemon.stop_and_look_for(&["hunter2", PASSWORD, "cpe-secret"]).await;
+    fixture.daemon.stop_and_assert_not_logged(&["hunter2", PASSWORD, "cpe-secret"]).await;
 }

@@ -1,4 +1,4 @@
-//! A password that is out of use is nowhere in the daemon's memory.
+//! Replaced passwords are wiped from the daemon's memory.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use crate::harness::uci::{self, Section};
 use crate::harness::{LIMIT, Setup};
 
-/// How often the word is in the memory of a process.
+/// Counts the occurrences of a word in the memory of a process.
 fn occurrences(pid: i32, word: &[u8]) -> usize {
     let memory = File::open(format!("/proc/{pid}/mem")).unwrap();
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
@@ -22,9 +22,9 @@ fn occurrences(pid: i32, word: &[u8]) -> usize {
     found
 }
 
-/// Of the file's text, its parts and the settings that come of them nothing is left but the password in use.
+/// Neither the file's text nor anything parsed from it keeps a copy of the old password.
 #[tokio::test]
-async fn a_password_that_is_replaced() {
+async fn a_replaced_password_is_wiped() {
     let sections = |password: &str, alias: &str| {
         let connection = Section::named("connection", "c")
             .option("username", "u")
@@ -38,14 +38,12 @@ async fn a_password_that_is_replaced() {
     setup.cwmp.write_in_place(&uci::text([&Section::cpe("cpe-user", "tr0ub4dor and three")]));
     let daemon = setup.start();
     daemon.wait_for_value(1, "alias", "first").await;
-    daemon.wait_for_log(&["credentials taken over"], LIMIT).await;
+    daemon.wait_for_log(&["credentials applied"], LIMIT).await;
     let pid = daemon.pid().as_raw_nonzero().get();
-    // Those in use show that the search finds something.
+    // Passwords in use are found, which shows that the search works.
     let count = |word: &str| occurrences(pid, word.as_bytes());
     assert!(count("correct horse battery staple") > 0 && count("tr0ub4dor and three") > 0);
-    let mark = daemon.log().mark();
-    daemon.cwmp().commit(&uci::text([&Section::cpe("cpe-user", "another")]));
-    daemon.log().wait(mark, &["credentials taken over"], LIMIT).await;
+    daemon.set_credentials("cpe-user", "another").await;
     daemon.xmpp().commit(&sections("another", "second"));
     daemon.wait_for_value(1, "alias", "second").await;
     assert_eq!((count("correct horse battery staple"), count("tr0ub4dor and three")), (0, 0));

@@ -1,15 +1,15 @@
-//! Certificates as servers have them: which are accepted, and what is said of the others.
+//! Kinds of certificates: which are accepted, and the errors for the others.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::openssl::{ED25519, P256, P384, P521, RSA, Workshop, openssl};
 use super::{daemon, refused_line};
-use crate::harness::{Ca, Daemon, LIMIT, Options, Prosody, SServer, Section, ServerCert, Validity};
+use crate::harness::{Ca, Daemon, LIMIT, Options, Prosody, SServer, Section, Server, ServerCert, Validity};
 
-/// Each host of one Prosody has a certificate of its own; what its connection trusts is beside it.
+/// Each host of one Prosody has its own certificate, and each connection its own `tls_ca`.
 #[tokio::test]
-async fn accepted() {
+async fn each_supported_certificate_is_accepted() {
     let made = Workshop::new();
     let ca = made.authority("ca", P256);
     let hosts: Vec<(&str, ServerCert, PathBuf)> = vec![
@@ -52,14 +52,14 @@ fn pinned(host: &'static str, cert: ServerCert) -> (&'static str, ServerCert, Pa
     (host, cert, trusted)
 }
 
-/// `tls_ca` holds the server's own certificate after others.
+/// `tls_ca` contains the server's own certificate after others.
 fn among_others(host: &'static str, cert: ServerCert, made: &Workshop) -> (&'static str, ServerCert, PathBuf) {
     let (ca, other) = (made.path("ca.crt"), made.own("other", "other.test", &[]).certificate);
     let bundle = made.joined("among.pem", &[&ca, &other, &cert.certificate]);
     (host, cert, bundle)
 }
 
-/// With an intermediate authority, which the server sends.
+/// A chain with an intermediate CA, which the server sends.
 fn chained(host: &'static str, made: &Workshop, ca: PathBuf) -> (&'static str, ServerCert, PathBuf) {
     let between = made.request("between", "between", P256, Some("ca"), &[]);
     let leaf = made.issued("chained", host, P256, "between", &[]);
@@ -67,8 +67,8 @@ fn chained(host: &'static str, made: &Workshop, ca: PathBuf) -> (&'static str, S
     (host, ServerCert { certificate: chain, ..leaf }, ca)
 }
 
-/// A server with this certificate, for a client that trusts this file, with these arguments of `s_server`; and what is
-/// said of it.
+/// A server with this certificate and these arguments of `s_server`, a client that trusts this file, and the expected
+/// error.
 struct Refusal {
     cert: ServerCert,
     trusted: PathBuf,
@@ -80,7 +80,7 @@ const SUPPORTED: &str = "xmppd supports TLS 1.2 and 1.3, ECDHE key exchange with
                          ChaCha20-Poly1305, and certificates with RSA (2048 to 8192 bits), ECDSA P-256 or P-384, or Ed25519 keys";
 
 #[tokio::test]
-async fn refused() {
+async fn each_unsupported_certificate_is_rejected_with_its_reason() {
     let made = Workshop::new();
     let ca = made.authority("ca", P256);
     let (other, big) = (made.authority("other", P256), made.authority("big", P521));

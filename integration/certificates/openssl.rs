@@ -1,4 +1,4 @@
-//! Certificates as `openssl` makes them, in a directory of their own.
+//! Certificates created by `openssl`, in a directory of their own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::harness::ServerCert;
 
-/// Runs `openssl`; fails with what it says.
+/// Runs `openssl`; fails with its output.
 pub(super) fn openssl(directory: &Path, arguments: &[&str]) {
     let output = Command::new("openssl").args(arguments).current_dir(directory).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "openssl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -42,7 +42,7 @@ impl Workshop {
         ServerCert { certificate: self.path(&format!("{stem}.crt")), key: self.path(&format!("{stem}.key")) }
     }
 
-    /// `openssl req -x509`: self-signed without `issuer`, which is the stem of an earlier one.
+    /// Runs `openssl req -x509`. The certificate is self-signed unless `issuer` is the stem of an earlier one.
     pub(super) fn request(
         &self,
         stem: &str,
@@ -64,12 +64,12 @@ impl Workshop {
         self.files(stem)
     }
 
-    /// A self-signed authority.
+    /// A self-signed CA.
     pub(super) fn authority(&self, stem: &str, key: &[&str]) -> PathBuf {
         self.request(stem, stem, key, None, &[]).certificate
     }
 
-    /// A server's certificate for the domain `name`, from an earlier authority.
+    /// A server's certificate for the domain `name`, issued by an earlier CA.
     pub(super) fn issued(&self, stem: &str, name: &str, key: &[&str], issuer: &str, more: &[&str]) -> ServerCert {
         let names = format!("subjectAltName=DNS:{name}");
         let more = [&["-addext", &names, "-addext", "basicConstraints=CA:FALSE"], more].concat();
@@ -82,7 +82,7 @@ impl Workshop {
         self.request(stem, name, RSA, None, &[&["-addext", &names], more].concat())
     }
 
-    /// These files one after the other.
+    /// Concatenates these files.
     pub(super) fn joined(&self, name: &str, parts: &[&Path]) -> PathBuf {
         let all: Vec<u8> = parts.iter().flat_map(|part| std::fs::read(part).unwrap()).collect();
         self.written(name, all)

@@ -1,4 +1,4 @@
-//! The system's store, and what is trusted after it has changed.
+//! The system's certificate store, and changes to it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::{CPE, online, prosody, refused, section, self_sign};
-use crate::harness::{Endpoint, LIMIT, Script, Section, Setup, Validity};
+use crate::harness::{Endpoint, LIMIT, ScriptedServer, Section, Server, Setup, Validity};
 
 fn with_store(server: &impl Endpoint, store: &Path) -> Setup {
     let sections = [Section::general(&[1]), section(server, &[]).without("tls_ca"), Section::server(1, server)];
@@ -19,9 +19,9 @@ fn replace(store: &Path, with: &Path) {
     std::fs::rename(new, store).unwrap();
 }
 
-/// An update of the package with the CAs: an added one is trusted at the next attempt, a removed one no more.
+/// When the package with the CAs is updated, an added CA is trusted at the next attempt, and a removed one is not.
 #[tokio::test]
-async fn an_update_of_the_systems_store() {
+async fn an_updated_store_is_used_for_the_next_attempt() {
     let mut server = prosody(Validity::Now).await;
     server.account("cpe@a.test");
     let directory = tempfile::tempdir().unwrap();
@@ -30,7 +30,7 @@ async fn an_update_of_the_systems_store() {
     let daemon = with_store(&server, &store).start();
     refused(&daemon, "unknown issuer 'CN=xmppd test CA': not in the system's store").await;
     let mark = daemon.log().mark();
-    replace(&store, &server.ca().pem());
+    replace(&store, &server.ca_pem());
     online(&daemon, mark).await;
 
     replace(&store, &other);
@@ -41,12 +41,12 @@ async fn an_update_of_the_systems_store() {
     assert_eq!(daemon.log().since(mark, &["online as"]), [""; 0]);
 }
 
-/// A session of before the removal would not show its certificate again.
+/// Resuming a TLS session from before the removal would skip the certificate.
 #[tokio::test]
-async fn no_session_outlives_the_removal_of_its_ca() {
+async fn a_tls_session_is_not_resumed_after_its_ca_was_removed() {
     let end = Arc::new(Notify::new());
     let told = Arc::clone(&end);
-    let script = Script::start("a.test", move |number, mut peer| {
+    let script = ScriptedServer::start("a.test", move |number, mut peer| {
         let told = Arc::clone(&told);
         async move {
             peer.log_in(CPE).await?;
@@ -71,9 +71,9 @@ async fn no_session_outlives_the_removal_of_its_ca() {
     assert_eq!(daemon.log().since(mark, &["online as"]), [""; 0]);
 }
 
-/// The server's own certificate is no authority of the system's, even where the store holds it.
+/// The system's store contains CAs: a server's own certificate in it is not trusted as such.
 #[tokio::test]
-async fn nothing_is_pinned_by_the_systems_store() {
+async fn a_server_certificate_in_the_systems_store_is_not_trusted() {
     let made = super::openssl::Workshop::new();
     let own = made.own("own", "a.test", &[]);
     let server = crate::harness::SServer::start(&own, &own.certificate, &[]).await;

@@ -1,4 +1,5 @@
-//! Files of trusted certificates as they are found: what is read from them, and what is said of what is not.
+//! Files of trusted certificates as found in the field: what is read from them, and the warnings and errors for the
+//! rest.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,15 +9,15 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use super::openssl::{Workshop, openssl};
 use super::prosody;
 use crate::harness::program::xmppd;
-use crate::harness::{Daemon, LIMIT, Section, Validity};
+use crate::harness::{Daemon, Endpoint, LIMIT, Section, Server, Validity};
 
-/// What becomes of a connection with such a file.
+/// The expected result of a connection with such a file.
 enum Outcome {
     /// Online, without a warning.
     Online,
-    /// Online, with a warning of these words.
+    /// Online, with a warning that contains this text.
     Warned(&'static str),
-    /// No attempt succeeds, in these words.
+    /// No attempt succeeds; the error contains this text.
     Refused(&'static str),
 }
 use Outcome::{Online, Refused, Warned};
@@ -25,7 +26,7 @@ fn block(label: &str, body: &str) -> String {
     format!("-----BEGIN {label}-----\n{body}-----END {label}-----\n")
 }
 
-/// All forms, as name, path and outcome.
+/// Returns all forms: name, path and expected outcome.
 fn forms(made: &Workshop, ca: &str) -> Vec<(&'static str, PathBuf, Outcome)> {
     let dir = made.directory();
     made.written("ca.crt", ca);
@@ -96,11 +97,11 @@ fn forms(made: &Workshop, ca: &str) -> Vec<(&'static str, PathBuf, Outcome)> {
 }
 
 #[tokio::test]
-async fn forms_of_tls_ca() {
+async fn each_form_of_tls_ca_is_read_or_reported() {
     let server = prosody(Validity::Now).await;
     server.account("cpe@a.test");
     let made = Workshop::new();
-    let forms = forms(&made, &std::fs::read_to_string(server.ca().pem()).unwrap());
+    let forms = forms(&made, &std::fs::read_to_string(server.ca_pem()).unwrap());
     let mut sections = vec![Section::general(&[1])];
     for ((name, path, _), id) in forms.iter().zip(1..) {
         let connection = Section::connection(id, &format!("cpe@a.test/{name}"), &server).option("con_alias", name);
@@ -123,9 +124,9 @@ async fn forms_of_tls_ca() {
     }
 }
 
-/// `xmppd check` looks at the same files.
+/// `xmppd check` reports the same.
 #[tokio::test]
-async fn forms_of_tls_ca_in_check() {
+async fn check_reports_each_form_of_tls_ca() {
     let made = Workshop::new();
     let ca = crate::harness::Ca::new();
     let text = std::fs::read_to_string(ca.pem()).unwrap();

@@ -1,12 +1,9 @@
-//! A crash and a file that is not accepted, in both orders: what runs goes on, and the status agrees with that.
+//! A crash and a rejected file, in both orders: the connections keep running, and the status agrees.
 
-use std::collections::BTreeMap;
+use super::fixture::{Fixture, child, crash};
+use crate::harness::{Daemon, LIMIT, Settings};
 
-use super::{child, crash, untouched};
-use crate::harness::fleet::{accepted, wait_back};
-use crate::harness::{Daemon, Fleet, LIMIT, Prosody, Session};
-
-/// Kinds of file that are not accepted, or not as a whole.
+/// Files that are rejected as a whole or in part.
 #[derive(Debug, Clone, Copy)]
 enum Bad {
     Syntax,
@@ -18,12 +15,12 @@ enum Bad {
 impl Bad {
     const ALL: [Self; 4] = [Self::Syntax, Self::RefusedSection, Self::Missing, Self::Unreadable];
 
-    fn put(self, daemon: &Daemon, fleet: &Fleet) {
+    fn put(self, daemon: &Daemon, fleet: &Settings) {
         match self {
             Self::Syntax => daemon.xmpp().commit("config xmpp 'xmpp\n"),
             Self::RefusedSection => {
                 let mut refused = fleet.clone();
-                refused.change(1, "username", "a@b");
+                refused.set_connection(1, "username", "a@b");
                 daemon.xmpp().commit(&refused.text());
             }
             Self::Missing => daemon.xmpp().remove(),
@@ -31,83 +28,52 @@ impl Bad {
         }
     }
 
-    /// What the log says of it.
+    /// Its log line.
     fn log(self) -> &'static str {
         match self {
             Self::RefusedSection => "this section is refused",
-            Self::Syntax | Self::Missing | Self::Unreadable => "what runs goes on unchanged",
+            Self::Syntax | Self::Missing | Self::Unreadable => "keeping the current settings",
         }
     }
 }
 
-struct Scene {
-    prosody: Prosody,
-    fleet: Fleet,
-    daemon: Daemon,
-    sessions: BTreeMap<u32, Session>,
+async fn put(fixture: &Fixture, bad: Bad) {
+    let mark = fixture.daemon.log().mark();
+    bad.put(&fixture.daemon, &fixture.fleet);
+    fixture.daemon.log().wait(mark, &["xmppd: ERROR", bad.log()], LIMIT).await;
 }
 
-impl Scene {
-    async fn start() -> Self {
-        let prosody = Prosody::start(&["a.test"]).await;
-        let fleet = Fleet::new(2, &[1, 2], &prosody);
-        let (daemon, sessions) = fleet.start(&prosody).await;
-        Self { prosody, fleet, daemon, sessions }
+async fn restore(fixture: &mut Fixture, bad: Bad) {
+    let mark = fixture.daemon.log().mark();
+    if matches!(bad, Bad::Unreadable) {
+        fixture.daemon.xmpp().remove_directory();
     }
-
-    async fn put(&self, bad: Bad) {
-        let mark = self.daemon.log().mark();
-        bad.put(&self.daemon, &self.fleet);
-        self.daemon.log().wait(mark, &["xmppd: ERROR", bad.log()], LIMIT).await;
+    fixture.daemon.xmpp().commit(&fixture.fleet.text());
+    if !matches!(bad, Bad::RefusedSection) {
+        fixture.daemon.log().wait(mark, &["valid again"], LIMIT).await;
     }
-
-    /// These connections come back, the others keep their streams; all are online for the server and in the status.
-    async fn goes_on(&mut self, back: &[u32]) {
-        for id in back {
-            let session = wait_back(&self.prosody, *id, &self.sessions[id]).await;
-            self.sessions.insert(*id, session);
-        }
-        let mut acs = self.prosody.requester("acs@a.test/r").await;
-        let ids: Vec<u32> = self.fleet.ids().collect();
-        for id in &ids {
-            self.daemon.wait_for_value(*id, "status", "Enabled").await;
-            accepted(&mut acs, *id).await;
-        }
-        untouched(&self.prosody, &self.sessions, &ids);
-    }
-
-    async fn restore(&mut self, bad: Bad) {
-        let mark = self.daemon.log().mark();
-        if matches!(bad, Bad::Unreadable) {
-            self.daemon.xmpp().remove_directory();
-        }
-        self.daemon.xmpp().commit(&self.fleet.text());
-        if !matches!(bad, Bad::RefusedSection) {
-            self.daemon.log().wait(mark, &["good again, and taken up"], LIMIT).await;
-        }
-        self.goes_on(&[]).await;
-    }
+    fixture.assert_online(&[]).await;
 }
 
 async fn crash_beside_bad_files(who: &str, back: &[u32]) {
-    let mut scene = Scene::start().await;
+    let mut fixture = Fixture::start().await;
     for bad in Bad::ALL {
-        crash(&scene.daemon, who).await;
-        scene.put(bad).await;
-        scene.goes_on(back).await;
-        scene.restore(bad).await;
+        crash(&fixture.daemon, who).await;
+        put(&fixture, bad).await;
+        fixture.assert_online(back).await;
+        restore(&mut fixture, bad).await;
     }
-    // Another process, so that the crashes do not add up to too many.
-    let mut scene = Scene::start().await;
+    // In a new process, so that the crashes do not add up to too many.
+    let mut fixture = Fixture::start().await;
     for bad in Bad::ALL {
-        scene.put(bad).await;
-        let mark = crash(&scene.daemon, who).await;
+        put(&fixture, bad).await;
+        let mark = crash(&fixture.daemon, who).await;
         if who == "config" {
-            scene.daemon.log().wait(mark, &["xmppd: ERROR", bad.log()], LIMIT).await;
+            fixture.daemon.log().wait(mark, &["xmppd: ERROR", bad.log()], LIMIT).await;
         }
-        scene.goes_on(back).await;
-        assert!(scene.daemon.log().since(mark, &["child crashed"]).iter().all(|line| line.contains(child(who))));
-        scene.restore(bad).await;
+        fixture.assert_online(back).await;
+        assert!(fixture.daemon.log().since(mark, &["child crashed"]).iter().all(|line| line.contains(child(who))));
+        restore(&mut fixture, bad).await;
     }
 }
 
@@ -141,14 +107,13 @@ async fn a_connection() {
     crash_beside_bad_files("connection 1", &[1]).await;
 }
 
-/// A crash of two actors at once beside a broken file: the supervisor that starts anew and the config actor that cannot
-/// tell it anything.
+/// The supervisor of the connections starts them without the help of the config actor, which has only a broken file.
 #[tokio::test]
 async fn the_supervisor_of_the_connections_and_the_config_actor() {
-    let mut scene = Scene::start().await;
-    scene.put(Bad::Syntax).await;
-    let mark = scene.daemon.log().mark();
-    scene.daemon.crash("connections, config").await;
-    scene.daemon.log().wait(mark, &["xmppd: ERROR", Bad::Syntax.log()], LIMIT).await;
-    scene.goes_on(&[1, 2]).await;
+    let mut fixture = Fixture::start().await;
+    put(&fixture, Bad::Syntax).await;
+    let mark = fixture.daemon.log().mark();
+    fixture.daemon.crash("connections, config").await;
+    fixture.daemon.log().wait(mark, &["xmppd: ERROR", Bad::Syntax.log()], LIMIT).await;
+    fixture.assert_online(&[1, 2]).await;
 }

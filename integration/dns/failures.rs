@@ -1,16 +1,16 @@
-//! A lookup that fails is not "there is no such record", and is over when DNS is back.
+//! A failed lookup is not a negative answer, and connections recover when DNS does.
 
 use std::time::Duration;
 
 use super::{CPE, by_dns, daemon, online_at};
 use crate::harness::dns::own_address;
-use crate::harness::{Daemon, Dns, LIMIT, Prosody, Record, until};
+use crate::harness::{Daemon, Dns, Endpoint, LIMIT, Prosody, Record, Server, until};
 
-/// Waits until a lookup has failed, makes DNS well again, and waits until the connection is online.
+/// Waits until a lookup has failed, repairs DNS, and waits until the connection is online.
 async fn fails_and_recovers(daemon: &Daemon, dns: &mut Dns, records: &[Record]) {
     daemon.wait_for_log(&["attempt failed: DNS lookup of the SRV records of a.test failed"], LIMIT).await;
     daemon.wait_for_value(1, "status", "ServerNotPresent").await;
-    // The domain's own addresses have the next pass, not this one: it is not as if there were no SRV records.
+    // The domain's own addresses are tried in the next pass, as opposed to a domain without SRV records.
     let own = |question: &String| question == "A a.test";
     let asked =
         until("the domain's turn", LIMIT, || Some(dns.unanswered()).filter(|asked| asked.iter().any(own))).await;
@@ -26,7 +26,7 @@ fn records(prosody: &Prosody) -> [Record; 2] {
 }
 
 #[tokio::test]
-async fn servfail() {
+async fn a_lookup_answered_with_servfail_is_repeated() {
     let prosody = Prosody::start(&["a.test"]).await;
     let records = records(&prosody);
     let mut dns = Dns::start(&[]).await;
@@ -36,7 +36,7 @@ async fn servfail() {
 }
 
 #[tokio::test]
-async fn silence() {
+async fn a_lookup_without_answer_is_repeated() {
     let prosody = Prosody::start(&["a.test"]).await;
     let records = records(&prosody);
     let mut dns = Dns::start(&[]).await;
@@ -46,7 +46,7 @@ async fn silence() {
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_lookup_at_a_closed_port_is_repeated() {
     let prosody = Prosody::start(&["a.test"]).await;
     let mut dns = Dns::start(&[]).await;
     dns.stop().await;
@@ -57,7 +57,7 @@ async fn nobody_listens() {
 }
 
 #[tokio::test]
-async fn a_stream_lost_while_dns_is_away_comes_back_when_it_is_back() {
+async fn a_stream_lost_without_dns_is_replaced_when_dns_is_back() {
     let mut prosody = Prosody::start(&["a.test"]).await;
     let records = records(&prosody);
     let mut dns = Dns::start(&records).await;
@@ -73,7 +73,7 @@ async fn a_stream_lost_while_dns_is_away_comes_back_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn resolv_conf_is_read_when_it_has_changed() {
+async fn a_changed_resolv_conf_is_read() {
     let prosody = Prosody::start(&["a.test"]).await;
     let dns = Dns::start(&records(&prosody)).await;
     let directory = tempfile::tempdir().unwrap();
@@ -81,7 +81,7 @@ async fn resolv_conf_is_read_when_it_has_changed() {
     let daemon = daemon(&by_dns(CPE, &prosody), &[], &resolv_conf);
     daemon.wait_for_log(&["resolv.conf cannot be read, using 127.0.0.1 and ::1 as name servers"], LIMIT).await;
     daemon.wait_for_log(&["attempt failed: "], LIMIT).await;
-    // The WAN comes up, with a name server that is none.
+    // The WAN comes up with a name server that does not work.
     let mark = daemon.log().mark();
     let nobody = format!("nameserver {}\noptions timeout:1 attempts:1\n", own_address());
     std::fs::write(&resolv_conf, nobody).unwrap();

@@ -1,11 +1,11 @@
-//! Domains that are not plain host names.
+//! Domains that are not ordinary host names.
 
 use xmppd::xmpp::resolve::{Query, Resolver, resolve};
 use xmppd::xmpp::servers::Target;
 
 use super::{by_dns, daemon, online_at};
 use crate::harness::dns::own_address;
-use crate::harness::{Dns, Gate, Prosody, Record, Section};
+use crate::harness::{Dns, Endpoint, FaultProxy, Prosody, Record, Section};
 
 #[tokio::test]
 async fn an_internationalized_domain_goes_out_as_a_labels() {
@@ -28,16 +28,16 @@ async fn a_domain_that_is_an_address_needs_no_dns() {
     let address = own_address();
     let domain = address.to_string();
     let prosody = Prosody::start(&[&domain]).await;
-    let gate = Gate::at((address, 5222).into(), prosody.port()).await;
+    let proxy = FaultProxy::listen_at((address, 5222).into(), prosody.port()).await;
     let nowhere = std::path::Path::new("/nonexistent/resolv.conf");
     let daemon = daemon(&by_dns(&format!("cpe@{domain}/wan"), &prosody), &[], nowhere);
     assert_eq!(online_at(&daemon).await, format!("{address}:5222"));
-    assert_eq!(gate.connections(), 1);
+    assert_eq!(proxy.connections(), 1);
 }
 
-/// Underscores are legal in DNS: in a domain, in the target of an SRV record, in a row of the table.
+/// Underscores are legal in DNS: in a domain, in the target of an SRV record, and in a row of the server table.
 #[tokio::test]
-async fn names_with_an_underscore() {
+async fn names_with_an_underscore_are_looked_up() {
     let prosody = Prosody::start(&["xmpp_1.isp.test"]).await;
     let dns = Dns::start(&[
         Record::starttls("xmpp_1.isp.test", "host_1.isp.test", prosody.port(), 0, 0),
@@ -53,9 +53,9 @@ async fn names_with_an_underscore() {
     }
 }
 
-/// What names can look like, and what dnsmasq knows about them.
+/// Forms of names, and the records that dnsmasq has for them.
 #[tokio::test]
-async fn all_forms_of_names() {
+async fn each_form_of_a_name_is_looked_up() {
     let many: Vec<String> = (1..=40).map(|n| format!("192.0.2.{n}")).collect();
     let records: Vec<String> = many.iter().map(|address| format!("host-record=many.a.test,{address}")).collect();
     let (many, records) = (many.join(" "), records.join("\n"));
@@ -81,7 +81,7 @@ async fn all_forms_of_names() {
         ("short", "192.0.2.4"),
         ("b\u{fc}cher.test", "192.0.2.5"),
         ("_under_score.a.test", "192.0.2.6"),
-        // More than fits into 512 bytes: over TCP.
+        // An answer of more than 512 bytes, which needs TCP.
         ("many.a.test", many.as_str()),
         ("localhost", "127.0.0.1 ::1"),
         ("192.0.2.7", "192.0.2.7"),

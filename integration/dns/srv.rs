@@ -1,4 +1,4 @@
-//! The two SRV lookups, each answered in every way: what follows from all pairs (the table in `docs/connection.md`).
+//! The two SRV lookups, with all pairs of results (the table in `docs/connection.md`).
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,7 +11,7 @@ use xmppd::xmpp::resolve::{Query, ResolveError, Resolver, resolve};
 use crate::harness::name_server::Asked;
 use crate::harness::{Dns, NameServer, Reply};
 
-/// How a lookup is answered.
+/// The result of a lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Answered,
@@ -37,12 +37,12 @@ impl Form {
     }
 }
 
-/// The domain of a pair.
+/// The domain for a pair.
 fn domain(starttls: Form, direct: Form) -> String {
     format!("{starttls:?}-{direct:?}.test").to_lowercase()
 }
 
-/// What follows: the ports of the servers (1 STARTTLS, 2 direct TLS, 5222 the domain itself), or the error.
+/// The expected ports (1 STARTTLS, 2 direct TLS, 5222 the domain itself), or the expected error.
 fn expected(starttls: Form, direct: Form) -> &'static str {
     match (starttls, direct) {
         (Answered, Answered) => "1 2",
@@ -76,7 +76,7 @@ async fn found(resolver: &Resolver, starttls: Form, direct: Form) -> String {
     }
 }
 
-/// All pairs side by side.
+/// Checks all pairs concurrently.
 async fn check(forms: &[Form], resolv_conf: &Path) {
     let resolver = Resolver::new(resolv_conf.to_owned(), "/nonexistent/hosts".into());
     let pairs: Vec<(Form, Form)> =
@@ -88,7 +88,7 @@ async fn check(forms: &[Form], resolv_conf: &Path) {
 }
 
 #[tokio::test]
-async fn all_pairs_of_answers() {
+async fn each_pair_of_results_gives_the_servers_of_the_table() {
     let reply = |asked: &Asked| {
         if asked.kind != RecordType::SRV {
             return if asked.kind == RecordType::A { Reply::address("127.0.0.1") } else { Reply::Empty };
@@ -114,16 +114,16 @@ async fn all_pairs_of_answers() {
     check(&FORMS, &resolv_conf).await;
 }
 
-/// What dnsmasq can be made to say: it refuses what it has no name server for, and is silent where that one is.
+/// The results that dnsmasq can give: it refuses names without an upstream server, and is silent if that server is.
 #[tokio::test]
-async fn all_pairs_of_answers_of_a_real_server() {
+async fn each_pair_of_results_of_dnsmasq_gives_the_servers_of_the_table() {
     const REAL: [Form; 6] = [Answered, NxDomain, Empty, Dot, Refused, Silent];
     let silent = NameServer::always(Reply::Silent).await;
     let mut lines = "local=/xmpp.test/\nhost-record=xmpp.test,127.0.0.1\n".to_owned();
     for starttls in REAL {
         for direct in REAL {
             let domain = domain(starttls, direct);
-            // The domain's own name is local, and its services are where they are not said to be elsewhere.
+            // The domain's own name is local; its SRV names are local unless configured otherwise.
             let _ = writeln!(lines, "local=/{domain}/\nhost-record={domain},127.0.0.1");
             for (service, form, port) in [("_xmpp-client", starttls, 1), ("_xmpps-client", direct, 2)] {
                 let name = format!("{service}._tcp.{domain}");

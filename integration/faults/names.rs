@@ -1,13 +1,12 @@
-//! DNS gone: what is up stays up, and what is lost comes back once names can be looked up again.
+//! DNS fails: streams stay up, and lost ones are replaced when DNS works again.
 
 use crate::faults::{CPE, accepted};
-use crate::harness::prosody::PASSWORD;
-use crate::harness::{Daemon, Dns, LIMIT, Prosody, Record, Section, Server, Setup};
+use crate::harness::{Daemon, Dns, Endpoint, LIMIT, Prosody, Record, Section, Server, Setup};
 
 /// How DNS fails.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
-    /// Nobody listens there.
+    /// The port is closed.
     Killed,
     /// SERVFAIL
     Failing,
@@ -26,9 +25,9 @@ impl Fault {
 }
 
 #[tokio::test]
-async fn dns_is_gone() {
+async fn failures_of_dns_are_survived() {
     let mut server = Prosody::start(&["a.test"]).await;
-    server.add_account("cpe@a.test", PASSWORD);
+    server.account("cpe@a.test");
     let records =
         [Record::starttls("a.test", "xmpp.a.test", server.port(), 0, 0), Record::host("xmpp.a.test", &["127.0.0.1"])];
     let mut dns = Dns::start(&records).await;
@@ -39,11 +38,11 @@ async fn dns_is_gone() {
     for fault in [Fault::Killed, Fault::Failing, Fault::Silent] {
         survives(fault, &mut server, &mut dns, &records, &mut daemon).await;
     }
-    assert!(daemon.stop().await.0.success());
+    assert!(daemon.stop().await.success());
 }
 
 async fn survives(fault: Fault, server: &mut Prosody, dns: &mut Dns, records: &[Record], daemon: &mut Daemon) {
-    // The stream that is up needs no names.
+    // The present stream needs no DNS.
     let mark = daemon.log().mark();
     let (pid, port) = (daemon.pid(), server.client_port(CPE));
     fault.inject(dns).await;

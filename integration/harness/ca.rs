@@ -1,4 +1,4 @@
-//! A certificate authority of the test's own.
+//! A certificate authority for one test.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,18 +12,18 @@ use tempfile::TempDir;
 /// When a certificate is valid.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Validity {
-    /// Now, and for long.
+    /// From 2000 to 2300.
     #[default]
     Now,
-    /// Up to the end of 2001.
+    /// Until the end of 2001.
     Expired,
-    /// From 2200 on.
+    /// From 2200.
     NotYet,
-    /// Twelve hours before now to twelve hours after.
+    /// From twelve hours ago until twelve hours from now.
     Today,
 }
 
-/// Where a certificate and its key are.
+/// The files of a certificate and its key.
 #[derive(Debug, Clone)]
 pub struct ServerCert {
     /// PEM
@@ -32,14 +32,14 @@ pub struct ServerCert {
     pub key: PathBuf,
 }
 
-/// The authority; its files live as long as it.
+/// A CA. Its files are deleted when it is dropped.
 pub struct Ca {
     directory: TempDir,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Ca {
-    /// A new one, which nobody else trusts.
+    /// Creates a CA.
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::default();
@@ -52,13 +52,13 @@ impl Ca {
         Self { directory, issuer: Issuer::new(params, key) }
     }
 
-    /// The authority's certificate as a PEM file.
+    /// The CA's certificate as a PEM file.
     pub fn pem(&self) -> PathBuf {
         self.directory.path().join("ca.pem")
     }
 
-    /// Writes a certificate for these names (or IP addresses), signed by this authority, into `directory`. Its files are
-    /// called after the first name.
+    /// Issues a certificate for these names (or IP addresses). The files are written into `directory` and named after the
+    /// first name.
     pub fn server_cert(&self, directory: &Path, names: &[&str], validity: Validity) -> ServerCert {
         let names: Vec<String> = names.iter().map(|name| ascii(name)).collect();
         let stem = names[0].clone();
@@ -87,7 +87,7 @@ impl Ca {
     }
 }
 
-/// A domain as A-labels: the form that certificates and DNS have.
+/// Converts a domain to A-labels, the form used in certificates and DNS.
 pub fn ascii(domain: &str) -> String {
     idna::domain_to_ascii(domain).expect("a domain")
 }

@@ -1,23 +1,23 @@
-//! The clock on the wall, as a daemon sees it: time itself passes as ever.
+//! Changes a daemon's wall clock; monotonic time is unaffected.
 
 use std::path::{Path, PathBuf};
 
 use super::daemon::Setup;
 
-/// A clock that can be set.
+/// A wall clock that can be set while the daemon runs.
 pub struct Clock {
     file: PathBuf,
 }
 
 impl Clock {
-    /// A clock that is right, kept in this directory, which has to be there for as long as the daemon.
-    pub fn right(directory: &Path) -> Self {
+    /// Creates a correct clock, as a file in this directory, which must exist as long as the daemon.
+    pub fn correct(directory: &Path) -> Self {
         let clock = Self { file: directory.join("clock") };
         clock.set("+0");
         clock
     }
 
-    /// Sets it to what it would be, and so much: `+1d`, `-1d`.
+    /// Sets the offset from the correct time: `+1d`, `-1d`.
     pub fn set(&self, offset: &str) {
         let new = self.file.with_extension("new");
         std::fs::write(&new, format!("{offset}\n")).unwrap();
@@ -26,17 +26,17 @@ impl Clock {
 }
 
 impl Setup {
-    /// With this clock on the wall.
+    /// Uses this wall clock.
     #[must_use]
     pub fn clock(self, clock: &Clock) -> Self {
-        // Looked at each time. The dates of files are what they are.
+        // Read the offset at each call. Do not change the dates of files.
         self.libfaketime()
             .env("FAKETIME_TIMESTAMP_FILE", &clock.file)
             .env("FAKETIME_NO_CACHE", "1")
             .env("NO_FAKE_STAT", "1")
     }
 
-    /// With the clock at this time when it starts, such as `1970-01-02 00:00:00`.
+    /// Starts with the wall clock at this time, such as `1970-01-02 00:00:00`.
     #[must_use]
     pub fn starting_at(self, time: &str) -> Self {
         self.libfaketime().env("FAKETIME", format!("@{time}"))
@@ -48,7 +48,7 @@ impl Setup {
     }
 }
 
-/// The library that makes a process believe in another time.
+/// Returns the library that changes a process's clock.
 fn libfaketime() -> PathBuf {
     let places = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
     let places = places.chain([PathBuf::from("/usr/lib")]);

@@ -1,4 +1,4 @@
-//! The tool `connreq`, run as an operator does.
+//! Runs the tool `connreq`, as an operator does.
 
 use std::io::Read;
 use std::process::{ChildStderr, ChildStdout, Command, Stdio};
@@ -10,9 +10,11 @@ use serde_json::Value;
 use super::process::{self, Process};
 use super::program;
 use super::prosody::{PASSWORD, Prosody};
+use super::server::Endpoint;
+use super::server::Server;
 use super::wait::LIMIT;
 
-/// The tool as `acs@a.test`, with the right passwords in its environment; the account is made.
+/// Returns a command that runs the tool as `acs@a.test`, with the right passwords in its environment. Creates the account.
 pub fn connreq(prosody: &Prosody, arguments: &[&str]) -> Command {
     prosody.account("acs@a.test");
     let mut command = process::command(program::connreq());
@@ -25,22 +27,22 @@ pub fn connreq(prosody: &Prosody, arguments: &[&str]) -> Command {
     command
 }
 
-/// Its arguments for the login, and the connection request's user name.
+/// The arguments for the login, and the connection request's user name.
 pub fn login(prosody: &Prosody) -> Vec<String> {
-    let (server, ca) = (format!("localhost:{}", prosody.port()), prosody.ca().pem().display().to_string());
+    let (server, ca) = (format!("localhost:{}", prosody.port()), prosody.ca_pem().display().to_string());
     ["--jid", "acs@a.test", "--server", &server, "--ca", &ca, "--connreq-user", "cpe-user"].map(str::to_owned).to_vec()
 }
 
-/// What a program said, and its exit status.
+/// The output and exit status of a program.
 #[derive(Debug)]
-pub struct Said {
+pub struct ToolOutput {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl Said {
-    /// Its standard output as JSON lines.
+impl ToolOutput {
+    /// Parses standard output as JSON lines.
     pub fn json(&self) -> Vec<Value> {
         self.stdout
             .lines()
@@ -49,17 +51,17 @@ impl Said {
     }
 }
 
-/// A program under way, whose outputs are read.
-pub struct Running {
+/// A running program whose outputs are being read.
+pub struct RunningTool {
     process: Process,
     outputs: tokio::task::JoinHandle<(String, String)>,
 }
 
 /// Starts a command.
-pub fn start(command: &mut Command) -> Running {
+pub fn start(command: &mut Command) -> RunningTool {
     let mut process = Process::start("connreq", command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     let (stdout, stderr) = (process.child().stdout.take().unwrap(), process.child().stderr.take().unwrap());
-    Running { process, outputs: tokio::task::spawn_blocking(move || read(stdout, stderr)) }
+    RunningTool { process, outputs: tokio::task::spawn_blocking(move || read(stdout, stderr)) }
 }
 
 fn read(mut stdout: ChildStdout, mut stderr: ChildStderr) -> (String, String) {
@@ -73,8 +75,8 @@ fn read(mut stdout: ChildStdout, mut stderr: ChildStderr) -> (String, String) {
     (text, errors.join().unwrap())
 }
 
-impl Running {
-    /// The arguments that everyone on the machine can read.
+impl RunningTool {
+    /// The arguments as all users of the machine can read them.
     pub fn cmdline(&self) -> String {
         let pid = self.process.pid().as_raw_nonzero();
         String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap()).into_owned()
@@ -85,15 +87,15 @@ impl Running {
         self.process.signal(signal);
     }
 
-    /// Waits for its end.
-    pub async fn end(mut self, limit: Duration) -> Said {
+    /// Waits until it exits.
+    pub async fn end(mut self, limit: Duration) -> ToolOutput {
         let status = self.process.wait(limit).await;
         let (stdout, stderr) = self.outputs.await.unwrap();
-        Said { code: status.code().expect("an exit status"), stdout, stderr }
+        ToolOutput { code: status.code().expect("an exit status"), stdout, stderr }
     }
 }
 
-/// Runs a command to its end.
-pub async fn said(command: &mut Command) -> Said {
+/// Runs a command until it exits.
+pub async fn run(command: &mut Command) -> ToolOutput {
     start(command).end(LIMIT * 2).await
 }

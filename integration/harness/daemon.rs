@@ -1,4 +1,4 @@
-//! The xmppd program, as it is installed: configuration files, a control socket, a bus, signals.
+//! Runs xmppd with configuration files, a control socket and a bus of its own.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -11,19 +11,23 @@ use tempfile::TempDir;
 use super::log::Log;
 use super::process::{self, Process};
 use super::program;
-use super::trace::{Trace, Work};
+use super::trace::{Activity, Trace};
 use super::ubus::Ubus;
 use super::uci::{self, Section, UciFile};
 use super::wait::LIMIT;
 
-/// Everything an xmppd needs, before it is started.
+/// Maximum time until a daemon has exited after a signal: 3 s are promised; the rest is for a busy machine.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Everything that an xmppd needs before it is started.
 pub struct Setup {
     directory: TempDir,
     environment: Vec<(OsString, OsString)>,
     arguments: Vec<OsString>,
-    program: PathBuf,
-    /// The words before the program's name.
-    through: Vec<OsString>,
+    /// By default the xmppd built for the tests.
+    program: Option<PathBuf>,
+    /// A command that executes the program, with its arguments.
+    launcher: Vec<OsString>,
     traced: bool,
     socket: PathBuf,
     /// /etc/config/xmpp
@@ -35,7 +39,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// With these sections in /etc/config/xmpp, and the credentials `cpe-user`, `cpe-secret` in /etc/config/cwmp.
+    /// Writes these sections to /etc/config/xmpp, and the credentials `cpe-user`, `cpe-secret` to /etc/config/cwmp.
     pub fn new<'a>(xmpp: impl IntoIterator<Item = &'a Section>) -> Self {
         let setup = Self::empty();
         setup.xmpp.write_in_place(&uci::text(xmpp));
@@ -43,7 +47,7 @@ impl Setup {
         setup
     }
 
-    /// With neither file there.
+    /// Writes neither file.
     pub fn empty() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("config");
@@ -56,48 +60,48 @@ impl Setup {
             directory,
             environment: Vec::new(),
             arguments: Vec::new(),
-            program: program::xmppd().into(),
-            through: Vec::new(),
+            program: None,
+            launcher: Vec::new(),
             traced: false,
         }
     }
 
-    /// With this variable in its environment.
+    /// Adds an environment variable.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
-    /// With this argument after those that name the files.
+    /// Adds an argument, after those that name the files.
     #[must_use]
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.arguments.push(argument.as_ref().to_owned());
         self
     }
 
-    /// With this program in place of the xmppd that was built for the tests.
+    /// Replaces the xmppd built for the tests by another program.
     #[must_use]
     pub fn program(mut self, path: impl Into<PathBuf>) -> Self {
-        self.program = path.into();
+        self.program = Some(path.into());
         self
     }
 
-    /// Started by this command, which is given the program and its arguments and becomes it: `prlimit`, a shell.
+    /// Starts it by this command, which executes the program with its arguments: `prlimit`, a shell.
     #[must_use]
-    pub fn through<const N: usize>(mut self, command: [&str; N]) -> Self {
-        self.through = command.map(OsString::from).into();
+    pub fn launched_by<const N: usize>(mut self, command: [&str; N]) -> Self {
+        self.launcher = command.map(OsString::from).into();
         self
     }
 
-    /// With its system calls written down; see [`Daemon::trace`].
+    /// Records its system calls; see [`Daemon::trace`].
     #[must_use]
     pub fn traced(mut self) -> Self {
         self.traced = true;
         self
     }
 
-    /// With its control socket in another place.
+    /// Uses another path for the control socket.
     #[must_use]
     pub fn control_at(mut self, socket: impl Into<PathBuf>) -> Self {
         self.socket = socket.into();
@@ -109,7 +113,7 @@ impl Setup {
         self.socket.clone()
     }
 
-    /// A directory that is gone with the daemon. Its `bin` comes first in the daemon's PATH.
+    /// A directory that is deleted with the daemon. Its `bin` is first in the daemon's PATH.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
@@ -127,8 +131,8 @@ impl Setup {
         let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&system))).unwrap();
         let (log, end) = Log::create(self.directory.path().join(format!("log-{:08x}", rand::random::<u32>())));
         let mut words = if self.traced { self.trace().words() } else { Vec::new() };
-        words.extend(self.through.iter().cloned());
-        words.push(self.program.clone().into());
+        words.extend(self.launcher.iter().cloned());
+        words.push(self.program.clone().unwrap_or_else(|| program::xmppd().into()).into());
         let mut command = process::command(&words[0]);
         command
             .args(&words[1..])
@@ -151,13 +155,13 @@ impl Setup {
         (Process::start("xmppd", &mut command), log)
     }
 
-    /// In a directory that the daemon does not watch: it would see itself at work.
+    /// In a directory that the daemon does not watch, since each line of the trace would be an event.
     fn trace(&self) -> Trace {
         Trace::at(self.ubus.directory().join("trace"))
     }
 }
 
-/// An xmppd that was started.
+/// A started xmppd.
 pub struct Daemon {
     setup: Setup,
     process: Process,
@@ -190,31 +194,31 @@ impl Daemon {
         self.setup.socket()
     }
 
-    /// What it wrote so far.
+    /// Its log.
     pub fn log(&self) -> &Log {
         &self.log
     }
 
-    /// Its system calls, if it was [started](Setup::traced) so.
+    /// Its system calls, if it is [traced](Setup::traced).
     pub fn trace(&self) -> Trace {
         self.setup.trace()
     }
 
-    /// Fails if it does more within the next second than its attempts to connect take. It must be
-    /// [traced](Setup::traced), and not be asked anything meanwhile.
+    /// Fails if it does more within the next second than its attempts to connect need. It must be
+    /// [traced](Setup::traced), and must get no requests meanwhile.
     pub async fn assert_not_busy(&self, when: &str) {
-        let work = Work::watch(&self.trace(), &self.log).await;
+        let work = Activity::watch(&self.trace(), &self.log).await;
         if let Some(excess) = work.excess() {
             panic!("{when}: {excess}");
         }
     }
 
-    /// A directory that is gone with the daemon.
+    /// A directory that is deleted with the daemon.
     pub fn directory(&self) -> &Path {
         self.setup.directory()
     }
 
-    /// Waits for a line that holds all of these words, anywhere in the log.
+    /// Waits for a line, anywhere in the log, that contains all of these texts.
     pub async fn wait_for_log(&self, words: &[&str], limit: Duration) -> String {
         self.log.wait(0, words, limit).await
     }
@@ -224,47 +228,58 @@ impl Daemon {
         self.process.signal(signal);
     }
 
-    /// Whether it runs.
+    /// Returns whether it runs.
     pub fn running(&mut self) -> bool {
         self.process.exited().is_none()
     }
 
-    /// The process's number.
+    /// The process id.
     pub fn pid(&self) -> Pid {
         self.process.pid()
     }
 
-    /// SIGTERM; says how it ended, and after how long. The log is complete then.
-    pub async fn stop(&mut self) -> (ExitStatus, Duration) {
+    /// Sends SIGTERM and waits. The log is complete then.
+    pub async fn stop(&mut self) -> ExitStatus {
         self.end(Signal::TERM).await
     }
 
-    /// Sends a signal that ends it; says how it ended, and after how long. The log is complete then.
-    pub async fn end(&mut self, signal: Signal) -> (ExitStatus, Duration) {
-        self.process.end(signal, LIMIT).await
+    /// Sends a signal that ends it, and waits; fails if that takes longer than a stop may. The log is complete then.
+    pub async fn end(&mut self, signal: Signal) -> ExitStatus {
+        self.process.end(signal, STOP_LIMIT).await
     }
 
-    /// Stops it, and fails if any of these is anywhere in the whole of its log.
-    pub async fn stop_and_look_for(&mut self, secrets: &[&str]) {
-        assert!(self.stop().await.0.success());
-        for line in self.log.lines() {
-            for secret in secrets {
-                assert!(!line.contains(secret), "{secret:?} in the log: {line}");
-            }
-        }
+    /// Sends a signal that stops it, and fails unless it exits with 0, its socket is removed, and its last line says so.
+    pub async fn assert_stops(&mut self, signal: Signal) {
+        let status = self.end(signal).await;
+        assert_eq!(status.code(), Some(0), "{status:?}");
+        assert_eq!(self.log.lines().last().map(String::as_str), Some("xmppd: NOTICE stopped"));
+        assert!(!self.socket().exists(), "the control socket is left behind");
     }
 
-    /// Waits for it to end by itself. The log is complete then.
+    /// Stops it, and fails if its log contains any of these texts.
+    pub async fn stop_and_assert_not_logged(&mut self, secrets: &[&str]) {
+        assert!(self.stop().await.success());
+        self.log.assert_without(secrets);
+    }
+
+    /// Changes /etc/config/cwmp to these credentials, and waits until they are applied.
+    pub async fn set_credentials(&self, user: &str, password: &str) {
+        let mark = self.log.mark();
+        self.cwmp().commit(&uci::text([&Section::cpe(user, password)]));
+        self.log.wait(mark, &["credentials applied"], LIMIT).await;
+    }
+
+    /// Waits until it exits by itself. The log is complete then.
     pub async fn wait(&mut self, limit: Duration) -> ExitStatus {
         self.process.wait(limit).await
     }
 
-    /// Has the process that is [started next](Self::start_again) begin with room for so many descriptors.
+    /// Limits the descriptors of the process that is [started next](Self::start_again).
     pub fn limit_descriptors(&mut self, limit: u64) {
-        self.setup.through = vec!["prlimit".into(), format!("--nofile={limit}:").into()];
+        self.setup.launcher = vec!["prlimit".into(), format!("--nofile={limit}:").into()];
     }
 
-    /// Starts a process anew that has ended, with the same files and a log of its own.
+    /// Starts the daemon again after it has exited, with the same files and a new log.
     pub fn start_again(&mut self) {
         assert!(!self.running(), "xmppd is running already");
         (self.process, self.log) = self.setup.run();

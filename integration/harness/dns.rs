@@ -1,4 +1,4 @@
-//! A real DNS server (dnsmasq) on a loopback address of the test's own, and what it cannot do: to fail, and to be silent.
+//! A real DNS server (dnsmasq) on a loopback address of its own, which can be replaced by one that fails or does not answer.
 
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket as StdUdpSocket};
@@ -15,12 +15,12 @@ use tokio::task::JoinHandle;
 use super::process::{self, Process};
 use super::wait::{LIMIT, until};
 
-/// What the server knows. About everything else it says NXDOMAIN, or that the name has no such record.
+/// A record of the server. For all other names and types the answer is negative.
 #[derive(Debug, Clone)]
 pub enum Record {
     /// `SERVICE DOMAIN TARGET PORT PRIORITY WEIGHT`
     Srv(String, String, String, u16, u16, u16),
-    /// SRV with the target `.`: the service is not there.
+    /// SRV with the target `.`: the service is not available.
     NoService(String, String),
     /// A and AAAA
     Host(String, Vec<IpAddr>),
@@ -29,17 +29,17 @@ pub enum Record {
 }
 
 impl Record {
-    /// SRV of the STARTTLS service.
+    /// SRV record of the STARTTLS service.
     pub fn starttls(domain: &str, target: &str, port: u16, priority: u16, weight: u16) -> Self {
         Self::Srv("_xmpp-client._tcp".into(), domain.into(), target.into(), port, priority, weight)
     }
 
-    /// SRV of the direct TLS service (XEP-0368).
+    /// SRV record of the direct TLS service (XEP-0368).
     pub fn direct_tls(domain: &str, target: &str, port: u16, priority: u16, weight: u16) -> Self {
         Self::Srv("_xmpps-client._tcp".into(), domain.into(), target.into(), port, priority, weight)
     }
 
-    /// Neither service is there.
+    /// SRV records by which neither service is available.
     pub fn no_service(domain: &str) -> [Self; 2] {
         ["_xmpp-client._tcp", "_xmpps-client._tcp"].map(|service| Self::NoService(service.into(), domain.into()))
     }
@@ -58,10 +58,10 @@ impl fmt::Display for Record {
                 write!(f, "srv-host={service}.{domain},{target},{port},{priority},{weight}")
             }
             Self::NoService(service, domain) => write!(f, "srv-host={service}.{domain}"),
-            // They go to name servers, of which there are none.
+            // dnsmasq forwards them, and has no upstream server.
             Self::Refused(name) => write!(f, "server=/{name}/#"),
             Self::Host(name, addresses) => {
-                // One line takes one address of each family.
+                // A line may have one address of each family.
                 for (n, address) in addresses.iter().enumerate() {
                     write!(f, "{}host-record={name},{address}", if n == 0 { "" } else { "\n" })?;
                 }
@@ -77,7 +77,7 @@ pub struct Dns {
     address: Ipv4Addr,
     serving: Serving,
     starts: usize,
-    /// The questions that dnsmasq was not there for.
+    /// The questions received while dnsmasq was replaced.
     unanswered: Arc<Mutex<Vec<String>>>,
 }
 
@@ -88,12 +88,12 @@ enum Serving {
 }
 
 impl Dns {
-    /// A server that knows these records.
+    /// Starts a server with these records.
     pub async fn start(records: &[Record]) -> Self {
         Self::start_at(own_address(), records).await
     }
 
-    /// The same at an address of the test's choice.
+    /// Starts a server with these records at this address.
     pub async fn start_at(address: Ipv4Addr, records: &[Record]) -> Self {
         let mut dns = Self::idle(address);
         dns.serve(records).await;
@@ -105,24 +105,24 @@ impl Dns {
         Self { directory, address, serving: Serving::Nothing, starts: 0, unanswered: Arc::default() }
     }
 
-    /// Where it listens, on port 53: an address of 127.0.0.0/8 that nobody else uses.
+    /// Its address, on port 53: one of 127.0.0.0/8 that is not in use elsewhere.
     pub fn address(&self) -> Ipv4Addr {
         self.address
     }
 
-    /// What is to be in resolv.conf so that it is asked, and given up on quickly.
+    /// The text of a resolv.conf that names it, with a short timeout.
     pub fn resolv_conf(&self) -> String {
         format!("nameserver {}\noptions timeout:1 attempts:1\n", self.address)
     }
 
-    /// A file that holds [`resolv_conf`](Self::resolv_conf).
+    /// Writes [`resolv_conf`](Self::resolv_conf) to a file.
     pub fn resolv_conf_file(&self) -> PathBuf {
         let path = self.directory.path().join("resolv.conf");
         std::fs::write(&path, self.resolv_conf()).unwrap();
         path
     }
 
-    /// From now on it knows these records, and only these.
+    /// Replaces all records.
     pub async fn serve(&mut self, records: &[Record]) {
         self.stop().await;
         let mut text = "local=/#/\n".to_owned();
@@ -132,7 +132,7 @@ impl Dns {
         self.run(&text).await;
     }
 
-    /// A server with these lines in dnsmasq's configuration.
+    /// Starts a server with these lines in dnsmasq's configuration.
     pub async fn with_lines(lines: &str) -> Self {
         let mut dns = Self::idle(own_address());
         dns.run(lines).await;
@@ -169,12 +169,12 @@ impl Dns {
         self.serving = Serving::Records(process);
     }
 
-    /// From now on every answer is SERVFAIL.
+    /// Answers all questions with SERVFAIL from now on.
     pub async fn fail(&mut self) {
         self.answer(Some(2)).await;
     }
 
-    /// From now on there are no answers, and no errors of the network either.
+    /// Does not answer any more, without network errors.
     pub async fn be_silent(&mut self) {
         self.answer(None).await;
     }
@@ -197,7 +197,7 @@ impl Dns {
         }));
     }
 
-    /// From now on nobody listens there.
+    /// Stops the server: its port is closed.
     pub async fn stop(&mut self) {
         match std::mem::replace(&mut self.serving, Serving::Nothing) {
             Serving::Nothing => {}
@@ -209,12 +209,12 @@ impl Dns {
         }
     }
 
-    /// The questions so far that were not to be answered, as `TYPE NAME`.
+    /// The questions received while failing or silent, as `TYPE NAME`.
     pub fn unanswered(&self) -> Vec<String> {
         self.unanswered.lock().unwrap().clone()
     }
 
-    /// The questions so far, as `TYPE NAME`, that dnsmasq was asked.
+    /// The questions to dnsmasq so far, as `TYPE NAME`.
     pub fn questions(&self) -> Vec<String> {
         let question = |line: &String| {
             let (_, question) = line.split_once(": query[")?;
@@ -249,7 +249,7 @@ impl Drop for Dns {
     }
 }
 
-/// RFC 1035 4.1.2, as dnsmasq's log has it.
+/// Parses a question (RFC 1035 4.1.2) into the form of dnsmasq's log.
 fn question(message: &[u8]) -> String {
     let mut labels = Vec::new();
     let mut rest = &message[12..];
@@ -270,7 +270,7 @@ fn question(message: &[u8]) -> String {
     format!("{kind} {}", labels.join("."))
 }
 
-/// An address of 127.0.0.0/8 on which nobody serves DNS.
+/// Returns an address of 127.0.0.0/8 whose DNS port is free.
 pub fn own_address() -> Ipv4Addr {
     let mut rng = rand::rng();
     for _ in 0..100 {

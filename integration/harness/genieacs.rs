@@ -1,7 +1,7 @@
-//! An ACS that does on the wire what `GenieACS` does: no library's stream, no buffer.
+//! An ACS that behaves like `GenieACS`, without buffering its stream.
 //!
-//! Once it is online, whatever one read gives has to be whole stanzas; of an error it looks at nothing but the first child;
-//! it waits 2 s for an answer, and on `not-authorized` tries its next credentials at once.
+//! Once it is online, each read must return whole stanzas. It evaluates only the first child of an error, waits 2 s for an
+//! answer, and on `not-authorized` tries its next credentials at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +21,15 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::prosody::PASSWORD;
+use super::raw_client::first_stanza;
 use super::server::Server;
 use super::stanzas::CONNECTION_REQUEST;
 use super::wait::LIMIT;
-use super::wire::first_stanza;
 
-/// How long it waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Maximum time to wait for an answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
-/// What it logs in with.
+/// The login mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Login {
     /// SCRAM-SHA-1 without channel binding.
@@ -38,14 +38,14 @@ pub enum Login {
     Plain,
 }
 
-/// How a connection request went.
+/// The outcome of a connection request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// An answer of type `result`.
     Accepted,
     /// An answer of type `error` whose first child is this.
     Refused(String),
-    /// None within its patience.
+    /// No answer in time.
     Silence,
 }
 
@@ -59,7 +59,7 @@ pub struct GenieAcs {
 impl GenieAcs {
     /// Creates the account and logs in with it; the server chooses the resource.
     pub async fn login(server: &impl Server, bare_jid: &str, login: Login) -> Self {
-        server.add_account(bare_jid, PASSWORD);
+        server.account(bare_jid);
         let (user, domain) = bare_jid.split_once('@').expect("a bare JID");
         let header = format!(
             "<?xml version='1.0'?><stream:stream to=\"{domain}\" version=\"1.0\" xmlns=\"jabber:client\" \
@@ -100,7 +100,7 @@ impl GenieAcs {
         Self { transport, bare_jid: bare_jid.to_owned(), requests: 0 }
     }
 
-    /// One connection request, with its own bare JID as the sender.
+    /// Sends a connection request with its bare JID as the sender.
     pub async fn request(&mut self, to: &str, username: &str, password: &str) -> Answer {
         self.requests += 1;
         let id = format!("cr{:03}", self.requests);
@@ -110,7 +110,7 @@ impl GenieAcs {
             self.bare_jid
         );
         self.transport.write_all(request.as_bytes()).await.unwrap();
-        let answer = timeout(PATIENCE, async {
+        let answer = timeout(ANSWER_LIMIT, async {
             loop {
                 let stanzas = self.segment().await;
                 if let Some(answer) = stanzas.into_iter().find(|stanza| stanza.contains(&format!("id='{id}'"))) {
@@ -128,8 +128,8 @@ impl GenieAcs {
         Answer::Refused(first.split([' ', '/', '>']).next().unwrap().to_owned())
     }
 
-    /// Tries these credentials one after the other, the next one at once when the CPE says `not-authorized`. Gives what
-    /// came of the last one that was tried, and how many were.
+    /// Tries these credentials in order, the next ones after `not-authorized`. Returns the last outcome and the number of
+    /// requests.
     pub async fn try_all(&mut self, to: &str, credentials: &[(&str, &str)]) -> (Answer, usize) {
         let mut last = (Answer::Silence, 0);
         for (username, password) in credentials {
@@ -141,7 +141,7 @@ impl GenieAcs {
         last
     }
 
-    /// What one read gives; fails unless these are whole stanzas.
+    /// Returns the stanzas of one read; fails unless they are complete.
     async fn segment(&mut self) -> Vec<String> {
         let mut buffer = vec![0; 64 << 10];
         let read = self.transport.read(&mut buffer).await.unwrap();
@@ -156,13 +156,13 @@ impl GenieAcs {
         stanzas
     }
 
-    /// Goes away without a word.
+    /// Drops the connection.
     pub fn leave(self) {
         drop(self);
     }
 }
 
-/// Says something and reads until this has come.
+/// Sends text and reads until `end` has arrived.
 async fn converse(transport: &mut (impl AsyncRead + AsyncWrite + Unpin), text: &str, end: &str) -> String {
     transport.write_all(text.as_bytes()).await.unwrap();
     transport.flush().await.unwrap();

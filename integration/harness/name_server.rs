@@ -1,4 +1,4 @@
-//! A scripted name server, for the answers that a real one cannot be made to give.
+//! A scripted name server, for answers that a real one cannot be configured to give.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -11,18 +11,18 @@ use tokio::task::JoinHandle;
 
 use super::dns::own_address;
 
-/// What the server does with one question.
+/// The answer to a question.
 #[derive(Debug, Clone)]
 pub enum Reply {
-    /// These records, of the name that was asked for.
+    /// These records, for the name of the question.
     Records(Vec<RData>),
-    /// There is no such name.
+    /// The name does not exist.
     NxDomain,
     /// The name has no such record.
     Empty,
     /// Another response code.
     Code(ResponseCode),
-    /// The same, without the question: the header alone.
+    /// Another response code, in a message without the question.
     BareCode(ResponseCode),
     /// No answer.
     Silent,
@@ -43,18 +43,18 @@ impl Reply {
     }
 }
 
-/// A question as the script sees it.
+/// A question.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// SRV, A, AAAA
     pub kind: RecordType,
     /// Lower case, without the trailing dot.
     pub name: String,
-    /// The question comes with EDNS.
+    /// Whether it uses EDNS.
     pub edns: bool,
 }
 
-/// The server. It is gone when dropped.
+/// A scripted name server. It stops when dropped.
 pub struct NameServer {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
@@ -88,18 +88,18 @@ impl NameServer {
         Self { address, asked, task }
     }
 
-    /// One that answers all questions in the same way.
+    /// Starts a server that gives the same answer to all questions.
     pub async fn always(reply: Reply) -> Self {
         Self::start(move |_| reply.clone()).await
     }
 
-    /// Stops it, so that its address is free.
+    /// Stops it and frees its address.
     pub async fn stop(mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;
     }
 
-    /// Where it listens, on port 53.
+    /// Its address, on port 53.
     pub fn address(&self) -> IpAddr {
         self.address.ip()
     }

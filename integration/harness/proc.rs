@@ -1,4 +1,4 @@
-//! What the kernel says of processes.
+//! Reads information about processes from /proc.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -8,22 +8,22 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::wait::{LIMIT, until};
 
-/// One line of /proc/PID/stat, as far as it is of interest here.
+/// Fields of /proc/PID/stat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
-    /// Its number.
+    /// Process id.
     pub pid: i32,
-    /// Its program's name.
+    /// Name of the program.
     pub name: String,
     /// `R`, `S`, `Z` for a zombie, ...
     pub state: char,
-    /// Its parent.
+    /// Process id of the parent.
     pub parent: i32,
-    /// Its process group.
+    /// Process group.
     pub group: i32,
 }
 
-/// All processes that there are.
+/// All processes.
 pub fn all() -> Vec<Stat> {
     let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(stat).collect()
@@ -38,47 +38,67 @@ fn stat(pid: i32) -> Option<Stat> {
     Some(Stat { pid, name: name.to_owned(), state, parent, group })
 }
 
-/// The children of a process, zombies too.
+/// A file of a running process, such as `status`.
+pub fn read(pid: Pid, file: &str) -> String {
+    let path = format!("/proc/{}/{file}", pid.as_raw_nonzero());
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The number in the line `NAME:` of such a file; of memory, KiB.
+pub fn number(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or_else(|| panic!("no {name}: {text}"))
+}
+
+/// A numeric field of /proc/PID/stat, by its number in proc(5), from 4 on.
+pub fn stat_field(pid: Pid, number: usize) -> u64 {
+    let stat = read(pid, "stat");
+    // The name, in parentheses, may contain anything; the third field follows it.
+    let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+    fields.nth(number - 3).and_then(|field| field.parse().ok()).unwrap_or_else(|| panic!("no field {number}: {stat}"))
+}
+
+/// The children of a process, zombies included.
 pub fn children(pid: Pid) -> Vec<Stat> {
     all().into_iter().filter(|stat| stat.parent == pid.as_raw_nonzero().get()).collect()
 }
 
-/// Waits until a process has no child any more, running or not.
-pub async fn wait_childless(pid: Pid, what: &str) {
+/// Waits until a process has no children, zombies included.
+pub async fn wait_no_children(pid: Pid, what: &str) {
     until(&format!("{what}: no child left"), LIMIT, || children(pid).is_empty().then_some(())).await;
 }
 
-/// Waits until nobody of this process group runs. (A zombie is its parent's affair, which may be whoever collects orphans.)
+/// Waits until no process of this group runs. Zombies do not count: their parent may be any process that collects orphans.
 pub async fn wait_group_gone(group: i32, what: &str) {
     let runs = |stat: &Stat| stat.group == group && !matches!(stat.state, 'Z' | 'X');
     until(&format!("{what}: the end of process group {group}"), LIMIT, || (!all().iter().any(runs)).then_some(()))
         .await;
 }
 
-/// What a process has open, by descriptor.
+/// The open files of a process, by descriptor.
 pub fn descriptors(pid: Pid) -> Vec<(String, PathBuf)> {
     let Ok(entries) = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())) else { return Vec::new() };
     let open = |entry: fs::DirEntry| Some((entry.file_name().into_string().ok()?, fs::read_link(entry.path()).ok()?));
     entries.filter_map(Result::ok).filter_map(open).collect()
 }
 
-/// Waits until a process has so many descriptors open.
+/// Waits until a process has exactly `count` descriptors open.
 pub async fn wait_descriptors(pid: Pid, count: usize, what: &str) {
     until(&format!("{what}: {count} descriptors"), LIMIT, || (descriptors(pid).len() == count).then_some(())).await;
 }
 
-/// Whether a process runs.
+/// Returns whether a process runs.
 pub fn is_running(pid: i32) -> bool {
     stat(pid).is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
 }
 
-/// Ends a process that was left behind on purpose.
+/// Kills a process that a test has left behind on purpose.
 pub fn kill(pid: i32) {
     let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
 }
 
 #[test]
-fn a_child_is_seen_until_it_is_collected() {
+fn a_child_is_listed_until_it_is_waited_for() {
     let own = rustix::process::getpid();
     let mut child = std::process::Command::new("true").spawn().unwrap();
     let pid = i32::try_from(child.id()).unwrap();
@@ -93,9 +113,9 @@ fn a_child_is_seen_until_it_is_collected() {
     assert!(!children(own).iter().any(|child| child.pid == pid));
 }
 
-/// How many sockets of this network namespace are connected, or being connected, to this address.
+/// Counts the sockets of this network namespace that are connected, or connecting, to this address.
 pub fn tcp_clients_of(address: SocketAddr) -> usize {
-    // The words of an address are in the machine's order, as the kernel has them in memory.
+    // The kernel prints an address as words in the byte order of the machine.
     let words = |octets: &[u8]| {
         octets
             .chunks(4)

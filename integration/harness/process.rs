@@ -1,23 +1,23 @@
-//! Child processes that never outlive their test.
+//! Child processes that do not outlive their test.
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::wait::until;
 
-/// A child in a process group of its own. Dropping it kills the group, and the kernel kills the child when the thread that
-/// started it is gone, however that came about.
+/// A child in its own process group. Dropping it kills the group. The kernel kills the child when the thread that started
+/// it ends in any way.
 pub struct Process {
     name: String,
     child: Child,
     status: Option<ExitStatus>,
 }
 
-/// A command whose process dies with its parent: `setpriv` asks the kernel for it and then becomes the program.
+/// Returns a command whose process dies with its parent: `setpriv` requests this from the kernel and executes the program.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
@@ -32,17 +32,17 @@ impl Process {
         Self { name: name.to_owned(), child, status: None }
     }
 
-    /// The process's own number.
+    /// The process id.
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    /// The child itself, for its pipes.
+    /// The child, for its pipes.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
-    /// Sends a signal, to the process alone.
+    /// Sends a signal to the process, not to its group.
     pub fn signal(&mut self, signal: Signal) {
         assert!(self.exited().is_none(), "{} is gone already: {:?}", self.name, self.status);
         kill_process(self.pid(), signal).unwrap();
@@ -56,25 +56,23 @@ impl Process {
         self.status
     }
 
-    /// Waits for the end of the process.
+    /// Waits until the process exits.
     pub async fn wait(&mut self, limit: Duration) -> ExitStatus {
         let what = format!("the end of {}", self.name);
         until(&what, limit, || self.exited()).await
     }
 
-    /// Sends a signal and says how the process ended, and after how long.
-    pub async fn end(&mut self, signal: Signal, limit: Duration) -> (ExitStatus, Duration) {
-        let start = Instant::now();
+    /// Sends a signal and waits.
+    pub async fn end(&mut self, signal: Signal, limit: Duration) -> ExitStatus {
         self.signal(signal);
-        let status = self.wait(limit).await;
-        (status, start.elapsed())
+        self.wait(limit).await
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         if self.exited().is_none() {
-            // The group is only known to be ours for as long as its leader was not waited for.
+            // Before waiting for its leader: afterwards the group id may be reused.
             let _ = kill_process_group(self.pid(), Signal::KILL);
             let _ = self.child.wait();
         }

@@ -1,8 +1,7 @@
 //! The programs under test, built by cargo when a test first needs one.
 //!
-//! Cargo builds a package's own binaries for its integration tests, but not those of other packages. Built here, they have
-//! the dependencies' features that they are shipped with, not those that the tests add. The features that inject faults
-//! are in this xmppd alone.
+//! Cargo builds only a package's own binaries for its integration tests. Built here, the programs have the features of
+//! their dependencies that they are shipped with, not those that the tests add. Only [`xmppd`] has fault injection.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -14,9 +13,21 @@ pub fn project() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// `xmppd`, with fault injection.
+/// The program that `XMPPD_TEST_PROGRAM` names, such as a release build or one that runs in an emulator; otherwise `xmppd`
+/// with fault injection.
 pub fn xmppd() -> &'static str {
-    static PROGRAM: LazyLock<String> = LazyLock::new(|| build("xmppd", &["--features", "test-hooks"]));
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| match std::env::var("XMPPD_TEST_PROGRAM") {
+        Ok(path) => {
+            std::fs::canonicalize(&path).unwrap_or_else(|error| panic!("{path}: {error}")).display().to_string()
+        }
+        Err(_) => build("xmppd", &["--features", "fault-injection"]),
+    });
+    &PROGRAM
+}
+
+/// `xmppd` as it is shipped.
+pub fn shipped_xmppd() -> &'static str {
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| build("xmppd", &["--release"]));
     &PROGRAM
 }
 
@@ -26,12 +37,12 @@ pub fn connreq() -> &'static str {
     &PROGRAM
 }
 
-/// Builds the binary of a package with that name; panics with the compiler's messages if it does not build.
+/// Builds the binary of the package with this name. Panics with the compiler's messages if that fails.
 fn build(name: &str, options: &[&str]) -> String {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--quiet", "--locked", "--message-format=json-render-diagnostics"]);
     cargo.args(["--package", name, "--bin", name]).args(options);
-    // What cargo says about the tests' own package would make build scripts that look at it run again each time.
+    // Variables about the package of the tests would make build scripts that use them run again each time.
     let is_about_the_tests = |name: &OsString| {
         let name = name.to_string_lossy();
         ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_"].iter().any(|prefix| name.starts_with(prefix))

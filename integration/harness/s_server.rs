@@ -1,4 +1,4 @@
-//! `openssl s_server` behind an XMPP server's STARTTLS: a TLS stack with any certificate, version and cipher suite.
+//! `openssl s_server` behind STARTTLS of XMPP: a TLS server with any certificate, version and cipher suite.
 
 use std::net::TcpStream as Probe;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use super::ca::ServerCert;
 use super::process::{self, Process};
 use super::server::Endpoint;
 use super::wait::{LIMIT, until};
-use super::{ports, script::STARTTLS};
+use super::{ports, scripted_server::STARTTLS};
 
-/// A running server. It completes handshakes and says nothing after them.
+/// A running server. It completes handshakes and sends nothing after them.
 pub struct SServer {
     port: u16,
     ca: PathBuf,
@@ -23,7 +23,7 @@ pub struct SServer {
 }
 
 impl SServer {
-    /// Starts one with this certificate and these further arguments; `ca` is what its clients are to trust.
+    /// Starts a server with this certificate and these additional arguments. `ca` is for its clients to trust.
     pub async fn start(cert: &ServerCert, ca: &Path, arguments: &[&str]) -> Self {
         let inner = ports::free();
         let mut command = process::command("openssl");
@@ -33,7 +33,7 @@ impl SServer {
             .arg("-key")
             .arg(&cert.key)
             .args(arguments)
-            // It ends with its standard input.
+            // It exits when its standard input is closed.
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -54,7 +54,7 @@ impl SServer {
     }
 }
 
-/// Offers STARTTLS, and passes on what follows it.
+/// Offers STARTTLS, and forwards what follows.
 async fn forward(mut client: TcpStream, inner: u16) -> io::Result<()> {
     read_until(&mut client, "<stream:stream", &[">"]).await?;
     let header = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \

@@ -1,4 +1,4 @@
-//! The server's side of SCRAM (RFC 5802), honest or not.
+//! The server's side of SCRAM (RFC 5802), for honest and dishonest servers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -7,31 +7,31 @@ use ring::{digest, hmac, pbkdf2};
 const SALT: &[u8] = b"a salt of the test";
 const ITERATIONS: u32 = 4096;
 
-/// What the server is up to.
+/// The behavior of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Honesty {
-    /// It knows the password, and proves it.
+    /// Knows the password, and proves it.
     Honest,
-    /// It lets everybody in, and its signature is wrong.
+    /// Accepts any login with a wrong signature.
     WrongSignature,
-    /// It lets everybody in, and gives no signature.
+    /// Accepts any login without a signature.
     NoSignature,
 }
 
-/// One exchange.
+/// The exchange of one login.
 pub struct Exchange {
     hash: Hash,
     password: String,
-    /// What the client's `c` has to be: the GS2 header, and the channel binding behind it.
+    /// The expected value of the client's `c`: the GS2 header and the channel binding data.
     binding: Vec<u8>,
     client_first: String,
     server_first: String,
-    /// What the client has to do for an answer.
+    /// Iterations of PBKDF2 asked of the client.
     pub iterations: u32,
 }
 
 impl Exchange {
-    /// For this mechanism and the account's password.
+    /// Starts an exchange with this mechanism and the account's password.
     pub fn new(mechanism: &str, password: &str) -> Self {
         Self {
             hash: match mechanism.trim_end_matches("-PLUS") {
@@ -47,7 +47,7 @@ impl Exchange {
         }
     }
 
-    /// The answer to the client's first message; `exporter` is what `tls-exporter` gives on this connection (RFC 9266).
+    /// Returns the answer to the client's first message. `exporter` is the `tls-exporter` channel binding (RFC 9266).
     pub fn challenge(&mut self, first: &str, exporter: Option<&[u8]>) -> Result<String, String> {
         let bare = first.splitn(3, ',').nth(2).ok_or_else(|| format!("no GS2 header in {first:?}"))?;
         self.binding = first.as_bytes()[..first.len() - bare.len()].to_vec();
@@ -61,7 +61,7 @@ impl Exchange {
         Ok(self.server_first.clone())
     }
 
-    /// The answer to the client's last message; an error if an honest server has to refuse it.
+    /// Returns the answer to the client's last message, or why an honest server must refuse it.
     pub fn success(&self, last: &str, honesty: Honesty) -> Result<String, String> {
         if honesty == Honesty::NoSignature {
             return Ok(String::new());
@@ -78,7 +78,7 @@ impl Exchange {
         }
     }
 
-    /// RFC 5802 3: the client's proof as it has to be, and the server's signature.
+    /// Returns the expected proof of the client and the server's signature (RFC 5802 3).
     fn derive(&self, last: &str) -> (Vec<u8>, Vec<u8>) {
         let without_proof = last.split(",p=").next().unwrap_or_default();
         let message = format!("{},{},{without_proof}", self.client_first, self.server_first);
@@ -100,9 +100,9 @@ fn attribute(message: &str, name: char) -> Option<&str> {
     message.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// Against a client of another implementation: both sides agree, and lies are lies.
+/// With the client of another implementation.
 #[test]
-fn only_the_right_password_is_proven() {
+fn a_client_rejects_a_server_without_the_right_signature() {
     for (mechanism, client) in [("SCRAM-SHA-256", true), ("SCRAM-SHA-1", false)] {
         let run = |password: &str, honesty| {
             use sasl::client::Mechanism;

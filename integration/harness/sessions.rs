@@ -1,62 +1,62 @@
-//! The server's view of its clients' sessions, as `prosody/mod_sessions_view.lua` writes it.
+//! Parses the events of Prosody's client sessions, as `prosody/mod_sessions_view.lua` writes them.
 
 use std::collections::BTreeMap;
 
-/// One line of the view.
+/// One line of the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// Seconds since 1970.
     pub time: f64,
     /// What happened.
-    pub kind: Kind,
-    /// The full JID; `-` for [`Kind::Started`].
+    pub kind: EventKind,
+    /// The full JID; `-` for [`EventKind::Started`].
     pub jid: String,
-    /// The client's port: the same one again without an end in between is the same TCP connection.
+    /// The client's port, which identifies the TCP connection as long as the session lasts.
     pub port: u16,
-    /// The session's name within the server.
+    /// The server's name for the session.
     pub session: String,
 }
 
-/// What happened.
+/// A kind of event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
-    /// The server accepts connections; no session of an earlier run is left.
+pub enum EventKind {
+    /// The server was started: earlier sessions are gone.
     Started,
     /// A resource was bound.
     Bind,
     /// A session ended.
-    Unbind(End),
-    /// A connection was lost whose session can be resumed.
+    Unbind(SessionEnd),
+    /// The connection was lost, and the session can be resumed.
     Hibernate,
-    /// A session goes on, on a new connection.
+    /// A session was resumed on a new connection.
     Resume,
 }
 
 /// How a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// The client sent `</stream:stream>` of its own accord.
+pub enum SessionEnd {
+    /// The client sent `</stream:stream>` first.
     ByClient,
     /// The server ended it, with this stream error.
     ByServer(String),
-    /// The connection was gone without a word.
+    /// The connection was lost.
     Lost,
 }
 
-/// A session that is there.
+/// A present session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
     /// The client's port.
     pub port: u16,
-    /// The session's name within the server: kept when it is resumed.
+    /// The server's name for the session, which a resumption keeps.
     pub id: String,
     /// When it was bound, in seconds since 1970.
     pub since: f64,
-    /// Whether its connection is lost at present.
+    /// Whether its connection is lost.
     pub hibernating: bool,
 }
 
-/// Reads the view; a line that is still being written is left for the next time.
+/// Parses all complete lines.
 pub fn parse(text: &str) -> Vec<Event> {
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     whole.lines().map(parse_line).collect()
@@ -65,20 +65,20 @@ pub fn parse(text: &str) -> Vec<Event> {
 fn parse_line(line: &str) -> Event {
     let fields: Vec<&str> = line.split('\t').collect();
     let &[time, kind, jid, port, session, detail] = fields.as_slice() else {
-        panic!("not a line of the view: {line:?}");
+        panic!("invalid line: {line:?}");
     };
     let kind = match (kind, detail) {
-        ("started", _) => Kind::Started,
-        ("bind", _) => Kind::Bind,
-        ("hibernate", _) => Kind::Hibernate,
-        ("resume", _) => Kind::Resume,
-        ("unbind", "closed-by-client") => Kind::Unbind(End::ByClient),
-        ("unbind", "connection-lost") => Kind::Unbind(End::Lost),
+        ("started", _) => EventKind::Started,
+        ("bind", _) => EventKind::Bind,
+        ("hibernate", _) => EventKind::Hibernate,
+        ("resume", _) => EventKind::Resume,
+        ("unbind", "closed-by-client") => EventKind::Unbind(SessionEnd::ByClient),
+        ("unbind", "connection-lost") => EventKind::Unbind(SessionEnd::Lost),
         ("unbind", detail) => match detail.strip_prefix("closed-by-server ") {
-            Some(condition) => Kind::Unbind(End::ByServer(condition.to_owned())),
-            None => panic!("not an end that is known: {line:?}"),
+            Some(condition) => EventKind::Unbind(SessionEnd::ByServer(condition.to_owned())),
+            None => panic!("unknown end: {line:?}"),
         },
-        _ => panic!("not an event that is known: {line:?}"),
+        _ => panic!("unknown event: {line:?}"),
     };
     Event {
         time: time.parse().unwrap(),
@@ -89,23 +89,23 @@ fn parse_line(line: &str) -> Event {
     }
 }
 
-/// Who is there after these events, by full JID.
+/// Returns the sessions present after these events, by full JID.
 pub fn present(events: &[Event]) -> BTreeMap<String, Session> {
     let mut sessions: BTreeMap<String, Session> = BTreeMap::new();
     for event in events {
         match &event.kind {
-            Kind::Started => sessions.clear(),
-            Kind::Bind => {
+            EventKind::Started => sessions.clear(),
+            EventKind::Bind => {
                 let session =
                     Session { port: event.port, id: event.session.clone(), since: event.time, hibernating: false };
                 sessions.insert(event.jid.clone(), session);
             }
-            Kind::Unbind(_) => {
+            EventKind::Unbind(_) => {
                 sessions.remove(&event.jid);
             }
-            Kind::Hibernate | Kind::Resume => {
+            EventKind::Hibernate | EventKind::Resume => {
                 if let Some(session) = sessions.get_mut(&event.jid) {
-                    session.hibernating = event.kind == Kind::Hibernate;
+                    session.hibernating = event.kind == EventKind::Hibernate;
                     session.port = event.port;
                 }
             }
@@ -125,7 +125,7 @@ fn a_resumed_session_stays_the_same_on_another_port() {
                 7.0\tunb";
     let events = parse(text);
     assert_eq!(events.len(), 6);
-    assert_eq!(events[5].kind, Kind::Unbind(End::ByServer("conflict".to_owned())));
+    assert_eq!(events[5].kind, EventKind::Unbind(SessionEnd::ByServer("conflict".to_owned())));
     let sessions = present(&events);
     assert_eq!(sessions.len(), 1);
     let session = &sessions["a@a.test/r"];

@@ -1,18 +1,23 @@
-//! Stanzas as an ACS, or somebody else, sends them, and what their answers have to look like.
+//! Builds stanzas, and checks their answers.
 
-use super::wire::attribute;
+use super::raw_client::attribute;
 
 /// The namespace of a connection request.
 pub const CONNECTION_REQUEST: &str = "urn:broadband-forum-org:cwmp:xmppConnReq-1-0";
 
-/// An IQ with an id of its own.
+/// An IQ with a random id.
 pub fn iq(kind: &str, to: &str, payload: &str) -> String {
     format!("<iq type='{kind}' id='q{:016x}' to='{to}'>{payload}</iq>", rand::random::<u64>())
 }
 
-/// A connection request that holds this, and nothing else.
+/// The payload of a connection request with this content.
+pub fn request_payload(content: &str) -> String {
+    format!("<connectionRequest xmlns='{CONNECTION_REQUEST}'>{content}</connectionRequest>")
+}
+
+/// A connection request with this content.
 pub fn connection_request_of(to: &str, content: &str) -> String {
-    iq("get", to, &format!("<connectionRequest xmlns='{CONNECTION_REQUEST}'>{content}</connectionRequest>"))
+    iq("get", to, &request_payload(content))
 }
 
 /// A connection request with these credentials.
@@ -20,17 +25,17 @@ pub fn connection_request(to: &str, username: &str, password: &str) -> String {
     connection_request_of(to, &format!("<username>{username}</username><password>{password}</password>"))
 }
 
-/// The connection request with the credentials that the harness configures.
+/// A connection request with the credentials that the harness configures.
 pub fn good_request(to: &str) -> String {
     connection_request(to, "cpe-user", "cpe-secret")
 }
 
-/// XEP-0199
+/// A ping (XEP-0199).
 pub fn ping(to: &str) -> String {
     iq("get", to, "<ping xmlns='urn:xmpp:ping'/>")
 }
 
-/// The id of an IQ from here.
+/// The id of an IQ built here.
 pub fn id(iq: &str) -> String {
     attribute(iq, "id")
 }
@@ -41,7 +46,7 @@ pub fn assert_result(answer: &str) {
     assert!(attribute(answer, "type") == "result" && answer.ends_with("/>") && !answer[1..].contains('<'), "{answer}");
 }
 
-/// Fails unless this is an error that holds nothing but `<error>`, with this condition as its first child.
+/// Fails unless this is an error whose only child is `<error>`, and its only child is this condition.
 #[track_caller]
 pub fn assert_error(answer: &str, kind: &str, condition: &str, code: Option<u16>) {
     let (_, content) = answer.split_once('>').unwrap();
@@ -57,20 +62,20 @@ pub fn assert_error(answer: &str, kind: &str, condition: &str, code: Option<u16>
     assert_eq!(children, condition, "{answer}");
 }
 
-/// Fails unless this is what a stranger gets, whatever the reason.
+/// Fails unless this is `service-unavailable`, the answer to all senders that are not allowed.
 #[track_caller]
 pub fn assert_unavailable(answer: &str) {
     assert_error(answer, "cancel", "service-unavailable", Some(503));
 }
 
-/// Fails unless this is what wrong credentials get.
+/// Fails unless this is `not-authorized`, the answer to wrong credentials.
 #[track_caller]
 pub fn assert_not_authorized(answer: &str) {
     assert_error(answer, "cancel", "not-authorized", Some(401));
 }
 
 #[test]
-fn an_answer_that_is_not_the_expected_one_is_told() {
+fn unexpected_answers_are_rejected() {
     let condition = "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>";
     let error = format!("<iq id='1' type='error'><error code='503' type='cancel'>{condition}</error></iq>");
     assert_unavailable(&error);

@@ -1,4 +1,4 @@
-//! The daemon's control socket: what `xmppd status` and `xmppd reconnect` speak to, and how tests make actors crash.
+//! The daemon's control socket: status, reconnect, and fault injection.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -6,6 +6,8 @@ use std::ops::Index;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::str::FromStr;
+
+use serde_json::Value;
 
 use super::daemon::Daemon;
 use super::wait::{LIMIT, until};
@@ -22,16 +24,16 @@ pub const WORDS: [&str; 8] = [
     "Error",
 ];
 
-/// While the actor behind the socket is being restarted.
-const PASSING: [ErrorKind; 4] =
+/// Errors while the actor of the socket restarts.
+const TRANSIENT_ERRORS: [ErrorKind; 4] =
     [ErrorKind::NotFound, ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
 
-/// What the daemon says of one connection.
+/// The status of one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status(BTreeMap<String, String>);
 
 impl Status {
-    /// The value after `name: `; none if there is no such line.
+    /// The value of a field, if it is there.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -41,14 +43,14 @@ impl Status {
         &self.0["status"]
     }
 
-    /// The value after `name: ` as a number.
+    /// The value of a field as a number.
     pub fn number<T: FromStr>(&self, name: &str) -> T {
         self[name].parse().unwrap_or_else(|_| panic!("{name} is no number in {self:?}"))
     }
 
     /// Seconds until the next attempt; none if there is none to come.
     pub fn next_attempt(&self) -> Option<f64> {
-        self.get("next attempt in").map(|_| self.number("next attempt in"))
+        self.get("next_attempt_in").map(|_| self.number("next_attempt_in"))
     }
 }
 
@@ -60,44 +62,44 @@ impl Index<&str> for Status {
     }
 }
 
-/// Reads the answer to `status`.
+/// Reads the status document. A section that has no number is left out.
 pub fn parse(text: &str) -> BTreeMap<u32, Status> {
-    if text == "no connections\n" {
-        return BTreeMap::new();
+    let document: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let connections = document["connections"].as_array().unwrap_or_else(|| panic!("no connections in {text}"));
+    let mut statuses = BTreeMap::new();
+    for connection in connections {
+        let number = u32::try_from(connection["connection"].as_u64().unwrap()).unwrap();
+        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let fields = connection.as_object().unwrap().iter().map(|(name, value)| (name.clone(), plain(value)));
+        let status = Status(fields.collect());
+        assert!(WORDS.contains(&status.word()), "no word of TR-181 in {connection}");
+        if number > 0 {
+            statuses.insert(number, status);
+        }
     }
-    let mut connections = BTreeMap::new();
-    for block in text.trim_end().split("\n\n") {
-        let line = |line: &str| {
-            let (name, value) = line.split_once(": ").unwrap_or_else(|| panic!("not a line of the status: {line:?}"));
-            (name.to_owned(), value.to_owned())
-        };
-        let status = Status(block.lines().map(line).collect());
-        assert!(WORDS.contains(&status.word()), "no word of TR-181 in {block:?}");
-        connections.insert(status.0["connection"].parse().unwrap(), status);
-    }
-    connections
+    statuses
 }
 
 impl Daemon {
-    /// Asks one thing on the control socket; waits for the socket while the daemon is starting (again).
+    /// Sends a request to the control socket and returns the answer. Waits while the daemon or the socket's actor restarts.
     pub async fn ask(&self, request: &str) -> String {
         let socket = self.socket();
         let answer = until("an answer on the control socket", LIMIT, || match ask(&socket, request) {
             // Whoever listened there was stopped before it was our turn.
             Ok(answer) if answer.is_empty() => None,
             Ok(answer) => Some(answer),
-            Err(error) if PASSING.contains(&error.kind()) => None,
+            Err(error) if TRANSIENT_ERRORS.contains(&error.kind()) => None,
             Err(error) => panic!("{}: {error}", socket.display()),
         });
         answer.await
     }
 
-    /// What it says of all connections.
+    /// Returns the status of all connections.
     pub async fn statuses(&self) -> BTreeMap<u32, Status> {
-        parse(&self.ask("status").await)
+        parse(&self.ask("status json").await)
     }
 
-    /// What it says of one connection.
+    /// Returns the status of one connection.
     pub async fn status(&self, connection: u32) -> Status {
         let status = self.statuses().await.remove(&connection);
         status.unwrap_or_else(|| panic!("no word of connection {connection}"))
@@ -112,24 +114,30 @@ impl Daemon {
     pub async fn wait_for_status(&self, connection: u32, what: &str, fits: impl Fn(&Status) -> bool) -> Status {
         let socket = self.socket();
         until(&format!("connection {connection}: {what}"), LIMIT, || {
-            let status = parse(&ask(&socket, "status").ok()?).remove(&connection)?;
+            let status = parse(&ask(&socket, "status json").ok()?).remove(&connection)?;
             fits(&status).then_some(status)
         })
         .await
     }
 
-    /// Waits until the status of a connection has a line `name: value`.
+    /// Waits until a field of a connection has this value.
     pub async fn wait_for_value(&self, connection: u32, name: &str, value: &str) -> Status {
         self.wait_for_status(connection, &format!("{name}: {value}"), |status| status.get(name) == Some(value)).await
     }
 
-    /// Waits until a connection is no longer spoken of.
-    pub async fn wait_forgotten(&self, connection: u32) {
+    /// Waits until a connection has no status any more.
+    pub async fn wait_removed(&self, connection: u32) {
         let socket = self.socket();
         until(&format!("no word of connection {connection}"), LIMIT, || {
-            (!parse(&ask(&socket, "status").ok()?).contains_key(&connection)).then_some(())
+            (!parse(&ask(&socket, "status json").ok()?).contains_key(&connection)).then_some(())
         })
         .await;
+    }
+
+    /// When the daemon last took up its file, in seconds since 1970; `None` while it does not say.
+    pub fn taken_up(&self) -> Option<u64> {
+        let document: Value = serde_json::from_str(&ask(&self.socket(), "status json").ok()?).ok()?;
+        document["daemon"]["config"]["taken_up"].as_u64()
     }
 
     /// The bytes that the daemon has allocated; `None` for a program without fault injection.
@@ -137,7 +145,7 @@ impl Daemon {
         self.ask("allocated").await.trim().parse().ok()
     }
 
-    /// Makes actors fail, as `src/actors/fault_injection/enabled.rs` says: `router`, `connection 1 started 2, config`.
+    /// Makes actors fail, as `src/actors/fault_injection/enabled.rs` says: `router`, `connection 1 start 2, config`.
     pub async fn crash(&self, who: &str) {
         assert_eq!(self.ask(&format!("crash {who}")).await, "ok\n", "{who}");
     }
@@ -154,8 +162,13 @@ fn ask(socket: &Path, request: &str) -> io::Result<String> {
 
 #[test]
 fn a_status_is_read_by_connection() {
-    assert!(parse("no connections\n").is_empty());
-    let status = parse("connection: 1\nstatus: Enabled\nnext attempt in: 1.5\n\nconnection: 7\nstatus: Error\n");
+    assert!(parse(r#"{"connections": []}"#).is_empty());
+    let text = r#"{"connections": [
+        {"connection": 1, "status": "Enabled", "next_attempt_in": 1.5},
+        {"connection": 0, "status": "Disabled"},
+        {"connection": 7, "status": "Error"}
+    ]}"#;
+    let status = parse(text);
     assert_eq!(status.keys().copied().collect::<Vec<_>>(), [1, 7]);
     assert_eq!((status[&1].word(), status[&1].next_attempt()), ("Enabled", Some(1.5)));
     assert_eq!((status[&7].word(), status[&7].next_attempt()), ("Error", None));

@@ -1,4 +1,4 @@
-//! What a process does, counted in its system calls and in the lines of its log: whether it is busy without a cause.
+//! Detects a busy process, by its system calls and log lines.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use super::log::Log;
 
-/// How long is counted.
-const WHILE: Duration = Duration::from_secs(1);
+/// Duration of a measurement.
+const DURATION: Duration = Duration::from_secs(1);
 
-/// What may happen where nothing is to be done: a keepalive, a log line of it. (15 calls were seen.) A busy loop does more
-/// within milliseconds.
+/// Limit for an idle process: a keepalive and its log line. (15 calls were seen.) A busy loop exceeds it within
+/// milliseconds.
 const IDLE: Bound = Bound { calls: 100, lines: 4 };
 
-/// What an attempt may take, from the lookup to its failure or to going online. (70 calls were seen.)
+/// Limit for an attempt to connect, from the lookup until it fails or is online. (70 calls were seen.)
 const ATTEMPT: Bound = Bound { calls: 150, lines: 6 };
 
 struct Bound {
@@ -29,13 +29,12 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// A trace in this file.
+    /// Uses this file.
     pub fn at(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// The words before the command that is to be traced. The command keeps its process id; it is `strace` that becomes
-    /// its grandchild.
+    /// The arguments before the command to trace. The command keeps its process id: `strace` runs as its grandchild.
     pub fn words(&self) -> Vec<OsString> {
         let mut words: Vec<OsString> = ["strace", "-D", "-f", "-qq", "-o"].map(OsString::from).into();
         words.extend([self.path.clone().into_os_string(), "--".into()]);
@@ -45,31 +44,30 @@ impl Trace {
     /// The calls so far, each as `PID NAME(ARGUMENTS`.
     pub fn calls(&self) -> Vec<String> {
         let text = std::fs::read(&self.path).unwrap_or_default();
-        // The second half of a call that another thread's came in between of, signals, exits.
+        // Without resumed calls, signals and exits.
         let call = |line: &&str| line.contains('(') && ["<... ", "+++ ", "--- "].iter().all(|no| !line.contains(no));
         String::from_utf8_lossy(&text).lines().filter(call).map(str::to_owned).collect()
     }
 }
 
-/// What was done within a second.
+/// What a process did within [`DURATION`].
 #[derive(Debug)]
-pub struct Work {
+pub struct Activity {
     calls: Vec<String>,
     lines: Vec<String>,
 }
 
-impl Work {
-    /// Watches for a second. Whoever asks the process something meanwhile adds to it.
+impl Activity {
+    /// Measures. Requests to the process meanwhile count.
     pub async fn watch(trace: &Trace, log: &Log) -> Self {
         let (calls, lines) = (trace.calls().len(), log.mark());
-        tokio::time::sleep(WHILE).await;
+        tokio::time::sleep(DURATION).await;
         Self { calls: trace.calls().split_off(calls), lines: log.lines().split_off(lines) }
     }
 
-    /// What is too much of it for an xmppd that made so many attempts to connect as its log says, and else had nothing to
-    /// do.
+    /// Describes the excess over the limit of an xmppd that only made the attempts to connect in its log.
     pub fn excess(&self) -> Option<String> {
-        // Those that begin and those that fail: of a lookup that fails nothing else is said. One may have begun before.
+        // Lines of attempts that begin or fail; a failed lookup logs only the latter. One more may have begun before.
         let attempts = self.lines.iter().filter(|line| line.contains(": attempt ")).count() + 1;
         let bound =
             Bound { calls: IDLE.calls + attempts * ATTEMPT.calls, lines: IDLE.lines + attempts * ATTEMPT.lines };
@@ -86,7 +84,7 @@ impl Work {
         })
     }
 
-    /// How many calls there were of each name.
+    /// Counts the calls by name.
     fn by_name(&self) -> BTreeMap<&str, usize> {
         let mut names = BTreeMap::new();
         for call in &self.calls {

@@ -1,4 +1,4 @@
-//! UCI files: their text, and the two ways in which they are changed.
+//! UCI files: their text, and how they are written.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -11,7 +11,7 @@ use rustix::fs::{CWD, RenameFlags};
 use super::prosody::PASSWORD;
 use super::server::Endpoint;
 
-/// A section; a file's text is its sections one after the other, see [`text`].
+/// A section. See [`text`] for the text of a file.
 #[derive(Debug, Clone)]
 pub struct Section {
     kind: String,
@@ -30,12 +30,18 @@ impl Section {
         Self { kind: kind.to_owned(), name: None, values: Vec::new() }
     }
 
-    /// `option NAME 'VALUE'`; replaces what the section had under that name.
+    /// Sets `option NAME 'VALUE'`, replacing all values of that name.
     #[must_use]
     pub fn option(mut self, name: &str, value: impl fmt::Display) -> Self {
         self.values.retain(|(_, known, _)| known != name);
         self.values.push((false, name.to_owned(), value.to_string()));
         self
+    }
+
+    /// Sets several options.
+    #[must_use]
+    pub fn options(self, options: &[(&str, &str)]) -> Self {
+        options.iter().fold(self, |section, (name, value)| section.option(name, value))
     }
 
     /// `list NAME 'VALUE'`; adds to what the section has.
@@ -45,29 +51,29 @@ impl Section {
         self
     }
 
-    /// The value of an option; none for a list.
+    /// The value of an option. A list has none.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.iter().find(|(list, known, _)| !list && known == name).map(|(.., value)| value.as_str())
     }
 
-    /// Without any value under that name.
+    /// Removes all values of that name.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.values.retain(|(_, known, _)| known != name);
         self
     }
 
-    /// The section `xmpp`: enabled, these connections accept requests.
+    /// The section `xmpp`: enabled, with these connections accepting requests, and the longest time for the CWMP client.
     pub fn general(accepting: &[u32]) -> Self {
         let ids: Vec<String> = accepting.iter().map(ToString::to_string).collect();
         Self::named("xmpp", "xmpp")
             .option("enable", 1)
             .option("loglevel", "DEBUG")
+            .option("notify_timeout_ms", 10_000)
             .option("id", if ids.is_empty() { "0".to_owned() } else { ids.join(" ") })
     }
 
-    /// A connection of this full JID to the server's host; its row is [`server`](Self::server). The waits are the
-    /// shortest there are.
+    /// A connection with this full JID, whose server row is [`server`](Self::server), with the shortest possible waits.
     pub fn connection(id: u32, full_jid: &str, server: &impl Endpoint) -> Self {
         let (user, rest) = full_jid.split_once('@').expect("a full JID");
         let (domain, resource) = rest.split_once('/').expect("a full JID");
@@ -120,49 +126,49 @@ fn quote(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
-/// The text of a file with these sections.
+/// Renders a file with these sections.
 pub fn text<'a>(sections: impl IntoIterator<Item = &'a Section>) -> String {
     sections.into_iter().map(ToString::to_string).collect()
 }
 
-/// A UCI file on the disk.
+/// A UCI file on disk.
 #[derive(Debug, Clone)]
 pub struct UciFile {
     path: PathBuf,
 }
 
 impl UciFile {
-    /// The file at `path`, which need not be there.
+    /// The file at `path`, which may be missing.
     pub fn at(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// As an editor does: truncate and write.
+    /// Truncates and rewrites the file, as an editor does.
     pub fn write_in_place(&self, text: &str) {
-        let mut file = Self::owners().write(true).truncate(true).open(&self.path).unwrap();
+        let mut file = Self::private().write(true).truncate(true).open(&self.path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 
-    /// A file with passwords is its owner's alone.
-    fn owners() -> OpenOptions {
+    /// Options that create the file with mode 0600, as it contains passwords.
+    fn private() -> OpenOptions {
         let mut options = File::options();
         options.create(true).mode(0o600);
         options
     }
 
-    /// As `uci commit` does: the old file is opened for writing and closed again as it was, a new one is written beside it
-    /// and renamed over it.
+    /// Replaces the file as `uci commit` does: opens the old file for writing and closes it unchanged, writes a new file
+    /// beside it, and renames that.
     pub fn commit(&self, text: &str) {
-        drop(Self::owners().append(true).open(&self.path).unwrap());
+        drop(Self::private().append(true).open(&self.path).unwrap());
         let directory = self.path.parent().unwrap();
         let name = self.path.file_name().unwrap().to_string_lossy();
         let new = directory.join(format!(".{name}.uci-{:08x}", rand::random::<u32>()));
-        let mut file = Self::owners().write(true).truncate(true).open(&new).unwrap();
+        let mut file = Self::private().write(true).truncate(true).open(&new).unwrap();
         file.write_all(text.as_bytes()).unwrap();
         file.sync_all().unwrap();
         fs::rename(new, &self.path).unwrap();
@@ -173,9 +179,7 @@ impl UciFile {
         fs::remove_file(&self.path).unwrap();
     }
 
-    /// Puts a directory in its place.
-    ///
-    /// In one step: in between, a file that is missing would be something else.
+    /// Replaces it by a directory, in one step, so that it is never missing.
     pub fn replace_with_directory(&self) {
         let directory = self.path.with_extension("directory");
         fs::create_dir(&directory).unwrap();
@@ -183,7 +187,7 @@ impl UciFile {
         fs::remove_file(&directory).unwrap();
     }
 
-    /// Takes the directory away that [`replace_with_directory`](Self::replace_with_directory) put there.
+    /// Removes the directory created by [`replace_with_directory`](Self::replace_with_directory).
     pub fn remove_directory(&self) {
         fs::remove_dir(&self.path).unwrap();
     }

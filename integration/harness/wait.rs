@@ -1,13 +1,13 @@
-//! Waiting for what is to happen, never for time to pass.
+//! Waits for events, never for a fixed time.
 
 use std::time::{Duration, Instant};
 
-/// How long an event may take that is expected at once: far more than it needs on a busy machine.
+/// Maximum time for an event that is expected at once: far more than it needs even on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(20);
-/// How often a condition is looked at.
+/// How often a condition is checked.
 const INTERVAL: Duration = Duration::from_millis(15);
 
-/// Looks at `condition` until it gives something, and fails the test when that takes longer than `limit`.
+/// Checks `condition` until it returns a value. Fails the test after `limit`.
 pub async fn until<T>(what: &str, limit: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {

@@ -1,12 +1,13 @@
-//! On the way to the bound resource.
+//! Faults during the login.
 
-use super::Fault::{Closes, Impostor, Offers, Says, Silent, Trickles};
-use super::{PLAIN, Step, all_fail};
-use crate::harness::script::MECHANISMS;
+use super::all_fail;
+use super::fault::Fault::{Closes, Impostor, Offers, Says, Silent, Trickles};
+use super::fault::{PLAIN, Step};
+use crate::harness::scripted_server::MECHANISMS;
 
-/// Each step has its own limit of 10 s: all of them wait side by side.
+/// Each step has a limit of 10 s; all connections wait concurrently.
 #[tokio::test]
-async fn silence_at_each_step() {
+async fn a_silent_server_is_left_at_each_step() {
     let timeout = "no answer within 10 s";
     all_fail(&[
         (Silent(Step::Accepted), &["opening the stream", timeout]),
@@ -16,21 +17,21 @@ async fn silence_at_each_step() {
         (Silent(Step::AuthRead), &["login", timeout]),
         (Silent(Step::LoggedIn), &["opening the stream", timeout]),
         (Silent(Step::BindOffered), &["binding the resource", timeout]),
-        // Not silent, and no better.
+        // A server that sends something, but too slowly.
         (Trickles, &["opening the stream", timeout]),
     ])
     .await;
 }
 
 #[tokio::test]
-async fn closing_at_each_step() {
+async fn a_closed_connection_is_reported_at_each_step() {
     let closed = "the server closed the connection";
     all_fail(&[
         (Closes(Step::HeaderRead), &["opening the stream", closed]),
         (Closes(Step::StartTlsRead), &["TLS", closed]),
         (Closes(Step::AuthRead), &["login", closed]),
         (Closes(Step::LoggedIn), &["opening the stream"]),
-        // What the client has said by then is not read: it may get a RST as well as a FIN.
+        // The client's last bytes are not read, so it may get a RST instead of a FIN.
         (Closes(Step::Accepted), &["opening the stream"]),
         (Closes(Step::Proceeded), &["TLS"]),
         (Closes(Step::Encrypted), &["opening the stream"]),
@@ -40,12 +41,12 @@ async fn closing_at_each_step() {
 }
 
 #[tokio::test]
-async fn tls_that_is_not_offered_not_to_be_had_or_tampered_with() {
+async fn a_server_without_working_tls_is_left() {
     let refused = || b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>".to_vec();
     let injected = || b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><stream:features/>".to_vec();
     all_fail(&[
         (Offers(""), &["the server offers no TLS, and the connection demands it"]),
-        // What is left when somebody in between has taken STARTTLS away.
+        // As if an on-path attacker had removed STARTTLS.
         (Offers(MECHANISMS), &["the server offers no TLS, and the connection demands it"]),
         (Says(Step::StartTlsRead, refused), &["the server offers TLS and then refuses it"]),
         (Says(Step::StartTlsRead, injected), &["the server sent something between <proceed/> and TLS"]),
@@ -57,12 +58,12 @@ async fn tls_that_is_not_offered_not_to_be_had_or_tampered_with() {
 }
 
 fn header(rest: &[u8]) -> Vec<u8> {
-    [super::HEADER.as_bytes(), rest].concat()
+    [super::fault::HEADER.as_bytes(), rest].concat()
 }
 
-/// Before anybody knows who is there.
+/// Before the server has authenticated itself.
 #[tokio::test]
-async fn nonsense_in_place_of_a_stream() {
+async fn a_server_that_sends_no_valid_stream_is_left() {
     let not_xml = "the server sent something that is not XML";
     all_fail(&[
         (Says(Step::HeaderRead, || b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()), &[not_xml]),
@@ -71,7 +72,7 @@ async fn nonsense_in_place_of_a_stream() {
         (Says(Step::HeaderRead, || header(b"<!-- a comment -->")), &["which XMPP forbids"]),
         (Says(Step::HeaderRead, || header(b"<stream:features>\xc3\x28</stream:features>")), &[not_xml]),
         (Says(Step::HeaderRead, || header(b"<stream:features></stream:error>")), &[not_xml]),
-        (Says(Step::HeaderRead, || header(b"</stream:stream>")), &["the server closed the connection"]),
+        (Says(Step::HeaderRead, || header(b"</stream:stream>")), &["the server closed the stream"]),
         (Says(Step::HeaderRead, || header(b"<message/>")), &["the server sent <message/> instead of stream features"]),
         (Says(Step::LoggedIn, || header(b"<stream:features/>")), &["the server offers no resource binding"]),
         (
@@ -88,10 +89,10 @@ async fn nonsense_in_place_of_a_stream() {
 
 const FAILURE: &str = "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><temporary-auth-failure/></failure>";
 
-/// Somebody else's answers.
+/// Unsolicited answers.
 #[tokio::test]
-async fn answers_that_were_not_asked_for() {
-    let sasl = "the server's part of the login makes no sense";
+async fn unsolicited_answers_fail_the_attempt() {
+    let sasl = "invalid login message from the server";
     all_fail(&[
         (Says(Step::AuthRead, || b"<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>".to_vec()), &["login"]),
         (Says(Step::AuthRead, || b"<iq type='result' id='x'/>".to_vec()), &[sasl]),

@@ -1,11 +1,12 @@
-//! On the stream, once it is up.
+//! Faults on an established stream.
 
-use super::Fault::{BindsAnother, Floods};
-use super::{Fault, Scene, Stage, none_fails};
+use super::fault::Fault::{self, BindsAnother, Floods};
+use super::fault::Stage;
+use super::{Fixture, none_fails};
 use crate::harness::{LIMIT, until};
 
-/// The most memory that any of it may take, in KiB: the largest element that is read (1 MiB), twice for a buffer that grows
-/// by doubling, and the allocator's share. What is sent is several times as much.
+/// Maximum growth of memory, KiB: the largest element that is read (1 MiB), twice for a buffer that grows by doubling,
+/// and the allocator's overhead. Several times as much is sent.
 const BOUND: u64 = 3 * 1024;
 
 fn message(body: &str) -> Vec<u8> {
@@ -20,12 +21,12 @@ fn too_large() -> Vec<u8> {
     message(&"x".repeat(2 << 20))
 }
 
-/// As one attribute, which is kept whole until it is over.
+/// One attribute, which the parser buffers as a whole.
 fn too_large_attribute() -> Vec<u8> {
     format!("<iq type='get' id='{}'><q xmlns='x'/></iq>", "x".repeat(2 << 20)).into_bytes()
 }
 
-/// Far more than any bound.
+/// Far more than any limit.
 fn endless() -> Vec<u8> {
     message(&"x".repeat(16 << 20))
 }
@@ -34,12 +35,12 @@ fn endless_attribute() -> Vec<u8> {
     format!("<iq type='get' id='{}'><q xmlns='x'/></iq>", "x".repeat(16 << 20)).into_bytes()
 }
 
-/// Each of them is read over, one after the other.
+/// Large stanzas, skipped one after the other.
 fn many_large() -> Vec<u8> {
     large().repeat(80)
 }
 
-/// As many small children.
+/// Many small children.
 fn too_many_children() -> Vec<u8> {
     message(&"<a/>".repeat(1 << 19))
 }
@@ -64,7 +65,7 @@ fn resumed() -> Vec<u8> {
         .to_vec()
 }
 
-/// Elements of a negotiation that is over.
+/// Elements of a negotiation that has ended.
 fn late() -> Vec<u8> {
     b"<stream:features/><proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>\
       <success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/><x xmlns='y'/>"
@@ -72,10 +73,10 @@ fn late() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_is_read_over() {
+async fn large_and_unexpected_stanzas_keep_the_stream() {
     let faults = [large, nested, white_space, a_thousand, resumed, late].map(Floods);
     let received = none_fails(&[&faults[..], &[BindsAnother]].concat()).await;
-    // Each of the thousand was answered, once.
+    // Each of the thousand is answered, once.
     let answers = received[3].matches("<service-unavailable").count();
     assert_eq!(
         (answers, received[3].matches("id='n999'").count() + received[3].matches("id=\"n999\"").count()),
@@ -84,7 +85,7 @@ async fn what_is_read_over() {
 }
 
 #[tokio::test]
-async fn what_ends_the_stream() {
+async fn invalid_xml_and_excessive_stanzas_end_the_stream() {
     let not_xml = "the server sent something that is not XML";
     let cases: [(Fault, &[&str]); 8] = [
         (Floods(too_large), &["an element of more than 1048576 bytes"]),
@@ -96,7 +97,7 @@ async fn what_ends_the_stream() {
         (Floods(|| b"<!-- a comment -->".to_vec()), &["which XMPP forbids"]),
         (Floods(|| b"</stream:stream>".to_vec()), &["the server closed the stream"]),
     ];
-    let scene = Scene::new(cases.iter().map(|(fault, _)| *fault)).await;
+    let fixture = Fixture::new(cases.iter().map(|(fault, _)| *fault)).await;
     let farewells = [
         "<policy-violation",
         "<policy-violation",
@@ -108,30 +109,30 @@ async fn what_ends_the_stream() {
         "</stream:stream>",
     ];
     for (id, (_, words)) in (1..).zip(&cases) {
-        scene.says(id, words).await;
-        let seen = scene.scripts[id - 1].wait_played(0, LIMIT).await;
+        fixture.says(id, words).await;
+        let seen = fixture.scripts[id - 1].wait_finished(0, LIMIT).await;
         assert!(seen.received.contains(farewells[id - 1]), "{words:?}: {:?}", seen.received);
     }
-    scene.ends_well().await;
+    fixture.ends_well().await;
 }
 
-/// A server's stanzas of any size do not take more memory than the largest that is read.
+/// Memory does not grow beyond that of the largest element, whatever the server sends.
 async fn is_bounded(flood: fn() -> Vec<u8>, kept: bool) {
-    let scene = Scene::at(Stage::Begin, [Floods(flood)]).await;
-    scene.daemon.wait_for_status(1, "online", |status| status.word() == "Enabled").await;
-    let before = scene.memory("VmRSS");
-    scene.stage.send_replace(Stage::Flood);
+    let fixture = Fixture::at(Stage::Begin, [Floods(flood)]).await;
+    fixture.daemon.wait_for_status(1, "online", |status| status.word() == "Enabled").await;
+    let before = fixture.memory("VmRSS");
+    fixture.stage.send_replace(Stage::Flood);
     if kept {
-        let script = &scene.scripts[0];
+        let script = &fixture.scripts[0];
         let answered = || script.seen()[0].received.contains("alive").then_some(());
         until("an answer", LIMIT, answered).await;
     } else {
-        scene.says(1, &["an element of more than"]).await;
+        fixture.says(1, &["an element of more than"]).await;
     }
-    // The most that it ever had, which no pause between two looks can hide.
-    let most = scene.memory("VmHWM");
+    // The peak value, so that nothing is missed between two samples.
+    let most = fixture.memory("VmHWM");
     assert!(most < before + BOUND, "{before} KiB before, up to {most} KiB");
-    scene.ends_well().await;
+    fixture.ends_well().await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! On a terminal, which `script` (util-linux) makes: passwords are asked for, and a bar shows how far it is.
+//! On a terminal, which `script` (util-linux) provides: passwords are asked for, and a progress bar is shown.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -11,7 +11,7 @@ use crate::harness::connreq::login;
 use crate::harness::process::{self, Process};
 use crate::harness::program;
 use crate::harness::prosody::PASSWORD;
-use crate::harness::{LIMIT, Prosody, until};
+use crate::harness::{LIMIT, Prosody, Server, until};
 
 /// `connreq` on a terminal of its own.
 struct Terminal {
@@ -21,7 +21,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// Runs it with these words of shell after it.
+    /// Starts it, followed by these shell commands.
     fn start(prosody: &Prosody, directory: &Path, more: &str, passwords: bool) -> Self {
         prosody.account("acs@a.test");
         let words = login(prosody);
@@ -62,9 +62,9 @@ impl Terminal {
 }
 
 #[tokio::test]
-async fn passwords_are_asked_for_and_not_shown() {
+async fn passwords_are_asked_for_without_echo() {
     let prosody = Prosody::start(&["a.test"]).await;
-    let mut cpe = prosody.wire("cpe@a.test/wan").await;
+    let mut cpe = prosody.raw_client("cpe@a.test/wan").await;
     let directory = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::start(&prosody, directory.path(), "cpe@a.test/wan", false);
     terminal.shows("Password of acs@a.test: ").await;
@@ -79,9 +79,9 @@ async fn passwords_are_asked_for_and_not_shown() {
     assert!(!screen.contains(PASSWORD) && !screen.contains("typed secret"), "{screen}");
 }
 
-/// `stty` says afterwards whether the terminal shows again what is typed.
+/// `stty` prints afterwards whether echo is on.
 #[tokio::test]
-async fn an_interrupted_question_leaves_the_terminal_as_it_was() {
+async fn an_interrupted_question_restores_the_terminal() {
     let prosody = Prosody::start(&["a.test"]).await;
     let directory = tempfile::tempdir().unwrap();
     let more = "cpe@a.test/wan; echo status $?; stty -a; exit 7";
@@ -97,7 +97,7 @@ async fn an_interrupted_question_leaves_the_terminal_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_bar_is_shown_for_many_on_a_terminal_alone() {
+async fn a_progress_bar_is_shown_for_many_cpes_on_a_terminal() {
     let prosody = Prosody::start(&["a.test"]).await;
     let directory = tempfile::tempdir().unwrap();
     let jids = (1..=10).fold(String::new(), |mut text, number| {
@@ -116,7 +116,7 @@ async fn a_bar_is_shown_for_many_on_a_terminal_alone() {
         assert_eq!(terminal.status().await, Some(1), "{}", terminal.text());
         let screen = terminal.text();
         assert_eq!(screen.contains("] 1/10, 1 refused"), bar, "{more}: {screen}");
-        // It is gone before a line is written.
+        // The bar is removed before a line is written.
         assert!(!screen.lines().any(|line| line.contains("refusedgone")), "{more}: {screen}");
     }
     let written = std::fs::read_to_string(path("out")).unwrap();
@@ -124,7 +124,7 @@ async fn a_bar_is_shown_for_many_on_a_terminal_alone() {
     assert_eq!(std::fs::read_to_string(path("err")).unwrap(), "");
 }
 
-/// A process below this one that has this name.
+/// Returns the child process with this name.
 fn child_named(parent: i32, name: &str) -> Option<i32> {
     let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
     children.split_whitespace().filter_map(|pid| pid.parse().ok()).find_map(|pid: i32| {

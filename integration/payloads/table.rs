@@ -1,38 +1,38 @@
-//! What may be sent to a CPE as a connection request, byte by byte, and what has to come of it.
+//! What may be sent to a CPE as a connection request, byte by byte, and the expected outcome.
 
 use crate::harness::stanzas::CONNECTION_REQUEST;
 
-/// The CWMP client is told, and the answer is an empty result.
+/// The CWMP client is notified, and the answer is an empty result.
 pub const ACCEPTED: &str = "result";
-/// No connection request, or no request at all.
+/// Not a valid connection request, or not a valid request at all.
 pub const BAD_REQUEST: &str = "error modify bad-request";
 /// Wrong credentials.
 pub const NOT_AUTHORIZED: &str = "error cancel 401 not-authorized";
-/// Something that the CPE does not do, or a sender that it does not know.
+/// A request that the CPE does not support, or a sender that is not allowed.
 pub const UNAVAILABLE: &str = "error cancel 503 service-unavailable";
-/// Never answered.
+/// No answer.
 pub const NOTHING: &str = "no answer";
-/// The stream is over (RFC 6120 4.9.3.13).
+/// The stream is closed (RFC 6120 4.9.3.13).
 pub const NOT_WELL_FORMED: &str = "stream error not-well-formed";
-/// The stream is over (RFC 6120 4.9.3.18).
+/// The stream is closed (RFC 6120 4.9.3.18).
 pub const RESTRICTED: &str = "stream error restricted-xml";
 
-/// What the servers refuse by themselves.
+/// Errors from the servers themselves.
 const SERVER_BAD_REQUEST: &str = "server: error modify bad-request";
 const SERVER_UNAVAILABLE: &str = "server: error cancel service-unavailable";
 const SERVER_NOT_WELL_FORMED: &str = "server: stream error not-well-formed";
 
-/// One thing that is sent.
+/// One payload.
 pub struct Row {
-    /// In words.
+    /// Its description.
     pub name: &'static str,
-    /// As it goes out.
+    /// Its bytes.
     pub bytes: Vec<u8>,
-    /// The `id` that the answer has to have.
+    /// The `id` that the answer must have.
     pub id: Option<String>,
-    /// What xmppd makes of it when it gets exactly this.
+    /// The outcome if xmppd receives exactly these bytes.
     pub direct: &'static str,
-    /// What comes of it by way of Prosody, where that differs; `server: ` before what the server itself makes of it.
+    /// The outcome through Prosody, if it differs; with the prefix `server: ` if the server itself answers.
     pub prosody: &'static str,
     /// The same for ejabberd.
     pub ejabberd: &'static str,
@@ -57,7 +57,7 @@ impl Row {
         self.prosody(comes).ejabberd(comes)
     }
 
-    /// With another `id`: as it is written, and as it is meant.
+    /// Sets another `id`: its written form, and its value.
     fn with_id(mut self, written: &str, meant: Option<&str>) -> Self {
         let text = String::from_utf8(self.bytes).unwrap();
         self.bytes = text.replace("id='of-the-row'", written).into_bytes();
@@ -71,17 +71,17 @@ fn bytes(name: &'static str, bytes: impl Into<Vec<u8>>, comes: &'static str) -> 
     Row { name, bytes: bytes.into(), id, direct: comes, prosody: comes, ejabberd: comes }
 }
 
-/// An IQ of type `get` that holds this.
+/// An IQ of type `get` with this payload.
 fn get(name: &'static str, payload: &str, comes: &'static str) -> Row {
     bytes(name, format!("<iq type='get' {HEAD}>{payload}</iq>"), comes)
 }
 
-/// A connection request that holds this.
+/// A connection request with this content.
 fn request(name: &'static str, content: &str, comes: &'static str) -> Row {
     get(name, &format!("<connectionRequest xmlns='{CONNECTION_REQUEST}'>{content}</connectionRequest>"), comes)
 }
 
-/// A connection request that holds these bytes.
+/// A connection request with these bytes as its content.
 fn raw(name: &'static str, content: &[u8], comes: &'static str) -> Row {
     let whole = request(name, "@", comes);
     let at = whole.bytes.iter().rposition(|&byte| byte == b'@').unwrap();
@@ -93,12 +93,12 @@ fn good() -> String {
     format!("<connectionRequest xmlns='{CONNECTION_REQUEST}'>{USER}{PASS}</connectionRequest>")
 }
 
-/// Everything, in no particular order.
+/// All rows, in any order.
 pub fn rows() -> Vec<Row> {
     [forms(), malformed(), wrong(), others(), whole_stanzas(), not_xml()].into_iter().flatten().collect()
 }
 
-/// The same request, written in other ways.
+/// The same valid request, written in different ways.
 fn forms() -> Vec<Row> {
     let both = |name, content: &str| request(name, content, ACCEPTED);
     let ns = CONNECTION_REQUEST;
@@ -173,7 +173,7 @@ fn forms() -> Vec<Row> {
     ]
 }
 
-/// A connection request that is none.
+/// Invalid connection requests.
 fn malformed() -> Vec<Row> {
     let both = |name, content: &str| request(name, content, BAD_REQUEST);
     vec![
@@ -210,7 +210,7 @@ fn malformed() -> Vec<Row> {
     ]
 }
 
-/// Well-formed requests with credentials that are not those.
+/// Valid requests with wrong credentials.
 fn wrong() -> Vec<Row> {
     let user = |name, text: &str| request(name, &format!("<username>{text}</username>{PASS}"), NOT_AUTHORIZED);
     let pass = |name, text: &str| request(name, &format!("{USER}<password>{text}</password>"), NOT_AUTHORIZED);
@@ -246,7 +246,7 @@ fn wrong() -> Vec<Row> {
     ]
 }
 
-/// One payload that is something else, several, or none.
+/// Other payloads, several payloads, or none.
 fn others() -> Vec<Row> {
     let ns = CONNECTION_REQUEST;
     let in_namespace =
@@ -281,7 +281,7 @@ fn others() -> Vec<Row> {
     ]
 }
 
-/// The stanza around the payload.
+/// Variations of the stanza around the payload.
 fn whole_stanzas() -> Vec<Row> {
     let typed = |name, kind: &str, comes| bytes(name, format!("<iq {kind} {HEAD}>{}</iq>", good()), comes);
     let from = |name, from: &str, comes| {
@@ -306,23 +306,23 @@ fn whole_stanzas() -> Vec<Row> {
         bytes("an empty result", format!("<iq type='result' {HEAD}/>"), NOTHING),
         bytes("a message", format!("<message type='chat' {HEAD}>{}</message>", good()), NOTHING),
         bytes("a presence", format!("<presence type='unavailable' {HEAD}>{}</presence>", good()), NOTHING),
-        // The servers put the sender in.
+        // The servers set the sender.
         from("no sender", "", UNAVAILABLE).both(ACCEPTED),
         from("a sender's bare JID", "from='acs@a.test'", ACCEPTED),
         from("an empty sender", "from=''", UNAVAILABLE).prosody(ACCEPTED).ejabberd(SERVER_BAD_REQUEST),
         from("a sender that is no JID", "from='@@/'", UNAVAILABLE).prosody(ACCEPTED).ejabberd(SERVER_BAD_REQUEST),
-        // The servers answer in the account's name.
+        // The servers answer for the account.
         to("to the bare JID", "to='cpe@a.test'").both(SERVER_UNAVAILABLE),
         to("to nobody", "").both(SERVER_UNAVAILABLE),
         to("to a JID in capitals", "to='CPE@A.TEST/wan'"),
     ]
 }
 
-/// What is no XML, or none that XMPP allows (RFC 6120 11.1): the stream ends, and the next one is well.
+/// Invalid XML, or XML that XMPP forbids (RFC 6120 11.1): the stream is closed, and the next one works.
 fn not_xml() -> Vec<Row> {
     let both = |name, text: &str, comes| request(name, &format!("{text}{USER}{PASS}"), comes);
     let restricted = [
-        // ejabberd drops it and passes on the rest.
+        // ejabberd drops it and forwards the rest.
         both("a comment", "<!-- comment -->", RESTRICTED).ejabberd(ACCEPTED),
         request("a comment in the user name", &format!("<username>cpe-<!-- -->user</username>{PASS}"), RESTRICTED)
             .ejabberd(ACCEPTED),
@@ -368,7 +368,7 @@ fn not_xml() -> Vec<Row> {
     let mut rows: Vec<Row> = restricted.into_iter().chain(not_well_formed).collect();
     for row in &mut rows {
         for comes in [&mut row.prosody, &mut row.ejabberd] {
-            // They end the sender's stream, and not the CPE's.
+            // They close the sender's stream, not the CPE's.
             if *comes == row.direct {
                 *comes = SERVER_NOT_WELL_FORMED;
             }

@@ -1,82 +1,78 @@
-//! Connections that are added, enabled, removed and disabled.
+//! Connections that are added, enabled, removed or disabled.
 
 use crate::harness::prosody::Prosody;
-use crate::harness::scene::Settings;
 use crate::harness::stanzas::{assert_result, good_request};
 use crate::harness::uci::Section;
-use crate::harness::{CPE1, CPE2, How, LIMIT, Scene};
+use crate::harness::{CPE1, CPE2, Fixture, LIMIT, Server, Settings, WriteMethod};
 
 #[tokio::test]
-async fn a_connection_that_is_added_is_started_and_one_that_is_removed_is_closed() {
-    for how in [How::InPlace, How::Commit] {
-        let mut scene = Scene::start().await;
-        scene.by(how);
-        let both = scene.settings.clone();
-        scene.edit(|settings| {
-            settings.connections.pop();
-            settings.servers.pop();
-        });
-        scene.wait_stop(CPE2).await;
-        scene.assert_same(CPE1).await;
-        scene.daemon.wait_forgotten(2).await;
+async fn an_added_connection_is_started_and_a_removed_one_is_stopped() {
+    for method in [WriteMethod::InPlace, WriteMethod::Commit] {
+        let mut fixture = Fixture::start().await;
+        fixture.set_write_method(method);
+        let both = fixture.settings.clone();
+        fixture.edit(|settings| settings.remove(2));
+        fixture.wait_stop(CPE2).await;
+        fixture.assert_same_stream(CPE1).await;
+        fixture.daemon.wait_removed(2).await;
 
-        scene.edit(|settings| *settings = both);
-        scene.wait_start(CPE2).await;
-        scene.assert_both_same().await;
-        assert_result(&scene.ask_once(&good_request(CPE2)).await);
+        fixture.edit(|settings| *settings = both);
+        fixture.wait_start(CPE2).await;
+        fixture.assert_same_streams().await;
+        assert_result(&fixture.ask_once(&good_request(CPE2)).await);
     }
 }
 
 #[tokio::test]
-async fn a_third_connection_leaves_the_two_where_they_are() {
-    let mut scene = Scene::start().await;
-    scene.by(How::Commit);
-    scene.prosody.account("cpe3@b.test");
+async fn adding_a_connection_does_not_affect_the_others() {
+    let mut fixture = Fixture::start().await;
+    fixture.set_write_method(WriteMethod::Commit);
+    fixture.prosody.account("cpe3@b.test");
     let jid = "cpe3@b.test/new";
     let add = |settings: &mut Settings, prosody: &Prosody| {
-        // In front of the others: it is con_inst that tells them apart.
+        // It is first in the file: connections are identified by con_inst, not by position.
         settings.connections.insert(0, Section::connection(3, jid, prosody));
         settings.servers.insert(0, Section::server(3, prosody));
         settings.set("id", "1 2 3");
     };
-    let mut new = scene.settings.clone();
-    add(&mut new, &scene.prosody);
-    scene.edit(|settings| *settings = new);
-    scene.prosody.wait_online(jid, LIMIT).await;
-    scene.assert_both_same().await;
-    assert_result(&scene.ask_once(&good_request(jid)).await);
+    let mut new = fixture.settings.clone();
+    add(&mut new, &fixture.prosody);
+    fixture.edit(|settings| *settings = new);
+    fixture.prosody.wait_online(jid, LIMIT).await;
+    fixture.assert_same_streams().await;
+    assert_result(&fixture.ask_once(&good_request(jid)).await);
 }
 
 #[tokio::test]
-async fn a_connection_that_is_disabled_is_closed_and_one_that_is_enabled_is_started() {
-    for how in [How::InPlace, How::Commit] {
-        let mut scene = Scene::start().await;
-        scene.by(how);
-        scene.edit(|settings| settings.set_connection(1, "enable", 0));
-        scene.wait_stop(CPE1).await;
-        scene.daemon.wait_for_value(1, "status", "Disabled").await;
-        scene.assert_same(CPE2).await;
+async fn a_disabled_connection_is_stopped_and_an_enabled_one_is_started() {
+    for method in [WriteMethod::InPlace, WriteMethod::Commit] {
+        let mut fixture = Fixture::start().await;
+        fixture.set_write_method(method);
+        fixture.edit(|settings| settings.set_connection(1, "enable", 0));
+        fixture.wait_stop(CPE1).await;
+        fixture.daemon.wait_for_value(1, "status", "Disabled").await;
+        fixture.assert_same_stream(CPE2).await;
 
-        // Not even its own account's settings matter while it is disabled.
-        scene.edit(|settings| settings.set_connection(1, "interval", 30));
-        scene.edit(|settings| settings.set_connection(1, "enable", "yes"));
-        scene.wait_start(CPE1).await;
-        scene.assert_both_same().await;
+        // Edits of a disabled connection have no effect.
+        fixture.edit(|settings| settings.set_connection(1, "interval", 30));
+        fixture.edit(|settings| settings.set_connection(1, "enable", "yes"));
+        fixture.wait_start(CPE1).await;
+        fixture.assert_same_streams().await;
     }
 }
 
 #[tokio::test]
-async fn enable_0_closes_all_connections_and_the_daemon_goes_on() {
-    let mut scene = Scene::start().await;
-    scene.edit(|settings| settings.set("enable", 0));
-    scene.wait_stop(CPE1).await;
-    scene.wait_stop(CPE2).await;
+async fn enable_0_stops_all_connections_but_not_the_daemon() {
+    let mut fixture = Fixture::start().await;
+    fixture.edit(|settings| settings.set("enable", 0));
+    fixture.wait_stop(CPE1).await;
+    fixture.wait_stop(CPE2).await;
     for connection in [1, 2] {
-        scene.daemon.wait_for_value(connection, "status", "Disabled").await;
+        fixture.daemon.wait_for_value(connection, "status", "Disabled").await;
     }
-    assert!(scene.daemon.running());
-    scene.edit(|settings| settings.set("enable", 1));
-    scene.wait_start(CPE1).await;
-    scene.wait_start(CPE2).await;
-    scene.assert_both_same().await;
+    assert!(fixture.daemon.running());
+    fixture.edit(|settings| settings.set("enable", 1));
+    fixture.wait_start(CPE1).await;
+    fixture.wait_start(CPE2).await;
+    fixture.assert_same_streams().await;
 }

@@ -1,20 +1,20 @@
-//! What a connection request has to know.
+//! The credentials of a connection request.
 
-use super::assert_told;
+use super::assert_notified;
 use crate::harness::prosody::PASSWORD;
 use crate::harness::stanzas::{
     CONNECTION_REQUEST, assert_error, assert_not_authorized, assert_result, connection_request, connection_request_of,
     good_request, iq,
 };
 use crate::harness::uci::{self, Section};
-use crate::harness::{CPE1, CPE2, LIMIT, Options, Scene};
+use crate::harness::{CPE1, CPE2, Fixture, LIMIT, Options};
 
-/// Given by an ACS that does not know better.
+/// A wrong password.
 const WRONG: &str = "open-sesame";
 
 #[tokio::test]
-async fn wrong_user_or_password_is_not_authorized_and_nothing_is_run() {
-    let mut scene = Scene::start().await;
+async fn wrong_credentials_are_not_authorized_and_notify_nothing() {
+    let mut fixture = Fixture::start().await;
     let wrong = [
         connection_request(CPE1, "cpe-user", WRONG),
         connection_request(CPE1, "CPE-user", "cpe-secret"),
@@ -22,22 +22,22 @@ async fn wrong_user_or_password_is_not_authorized_and_nothing_is_run() {
         connection_request(CPE1, "", ""),
     ];
     for request in wrong {
-        let answer = scene.ask_once(&request).await;
+        let answer = fixture.ask_once(&request).await;
         assert_not_authorized(&answer);
         assert!(!answer.contains(WRONG) && !answer.contains("cpe-secret"), "{answer}");
     }
-    assert_told(&scene, 0);
-    assert_eq!(scene.daemon.count(1, "refused_credentials").await, 4);
-    // Right ones are answered all the same.
-    assert_result(&scene.ask_once(&good_request(CPE1)).await);
-    assert_told(&scene, 1);
-    scene.daemon.stop_and_look_for(&["cpe-secret", WRONG, PASSWORD]).await;
-    let refused = scene.daemon.log().since(0, &["NOTICE", "connection 1", "acs@a.test/r", "refused"]);
+    assert_notified(&fixture, 0);
+    assert_eq!(fixture.daemon.count(1, "refused_credentials").await, 4);
+    // The right ones are accepted.
+    assert_result(&fixture.ask_once(&good_request(CPE1)).await);
+    assert_notified(&fixture, 1);
+    fixture.daemon.stop_and_assert_not_logged(&["cpe-secret", WRONG, PASSWORD]).await;
+    let refused = fixture.daemon.log().since(0, &["NOTICE", "connection 1", "acs@a.test/r", "refused"]);
     assert_eq!(refused.len(), 4, "{refused:?}");
 }
 
 #[tokio::test]
-async fn nobody_is_authorized_where_no_credentials_are_configured() {
+async fn without_configured_credentials_no_request_is_authorized() {
     let cpe = Section::named("cpe", "cpe");
     let missing = [
         None,
@@ -48,7 +48,7 @@ async fn nobody_is_authorized_where_no_credentials_are_configured() {
     ];
     for text in missing {
         let (shown, options) = (format!("{text:?}"), Options::default());
-        let mut scene = Scene::start_with(
+        let mut fixture = Fixture::start_with(
             options,
             |_| {},
             |setup| {
@@ -61,19 +61,19 @@ async fn nobody_is_authorized_where_no_credentials_are_configured() {
         )
         .await;
         for (user, password) in [("cpe-user", "cpe-secret"), ("", ""), ("cpe-user", "")] {
-            assert_not_authorized(&scene.ask_once(&connection_request(CPE1, user, password)).await);
+            assert_not_authorized(&fixture.ask_once(&connection_request(CPE1, user, password)).await);
         }
-        assert_told(&scene, 0);
-        scene.daemon.stop_and_look_for(&["cpe-secret"]).await;
-        let file = scene.daemon.cwmp().path().display().to_string();
-        let said = scene.daemon.log().since(0, &["WARNING", &file, "no connection request can be authorized"]);
+        assert_notified(&fixture, 0);
+        fixture.daemon.stop_and_assert_not_logged(&["cpe-secret"]).await;
+        let file = fixture.daemon.cwmp().path().display().to_string();
+        let said = fixture.daemon.log().since(0, &["WARNING", &file, "no connection request can be authorized"]);
         assert_eq!(said.len(), 1, "{shown}: {said:?}");
     }
 }
 
 #[tokio::test]
-async fn what_is_no_connection_request_is_a_bad_request() {
-    let mut scene = Scene::start().await;
+async fn an_invalid_connection_request_is_a_bad_request() {
+    let mut fixture = Fixture::start().await;
     let (user, password) = ("<username>cpe-user</username>", "<password>cpe-secret</password>");
     for content in [
         String::new(),
@@ -84,18 +84,18 @@ async fn what_is_no_connection_request_is_a_bad_request() {
         format!("<username>cpe-<b/>user</username>{password}"),
         format!("<username xmlns='urn:x'>cpe-user</username>{password}"),
     ] {
-        let answer = scene.ask_once(&connection_request_of(CPE1, &content)).await;
+        let answer = fixture.ask_once(&connection_request_of(CPE1, &content)).await;
         assert_error(&answer, "modify", "bad-request", None);
     }
-    // (An IQ with no child or with several does not come through: the server itself refuses it.)
-    assert_told(&scene, 0);
-    assert_eq!(scene.daemon.count(1, "refused_malformed").await, 7);
-    scene.daemon.stop_and_look_for(&["cpe-secret"]).await;
+    // (A real server rejects an IQ with no child or with several.)
+    assert_notified(&fixture, 0);
+    assert_eq!(fixture.daemon.count(1, "refused_malformed").await, 7);
+    fixture.daemon.stop_and_assert_not_logged(&["cpe-secret"]).await;
 }
 
 #[tokio::test]
-async fn what_differs_in_form_alone_is_the_same_request() {
-    let mut scene = Scene::start().await;
+async fn a_request_may_be_written_in_other_forms() {
+    let mut fixture = Fixture::start().await;
     let forms = [
         good_request(CPE1).replace(" type='get'", " type='set'"),
         connection_request_of(CPE1, "<password>cpe-secret</password><username>cpe-user</username>"),
@@ -114,7 +114,7 @@ async fn what_differs_in_form_alone_is_the_same_request() {
         ),
     ];
     for (n, request) in forms.iter().enumerate() {
-        assert_result(&scene.ask_once(request).await);
-        scene.daemon.ubus().wait_calls(n + 1, LIMIT).await;
+        assert_result(&fixture.ask_once(request).await);
+        fixture.daemon.ubus().wait_calls(n + 1, LIMIT).await;
     }
 }

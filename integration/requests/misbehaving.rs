@@ -1,30 +1,30 @@
-//! A `notify_command` that does what it should not: one answer all the same, nothing of it is left, and the next request
-//! works.
+//! A misbehaving `notify_command`: the request still gets one answer, nothing is left of the command, and the next
+//! request works.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::assert_told;
-use crate::harness::proc::{descriptors, is_running, kill, wait_childless, wait_descriptors, wait_group_gone};
-use crate::harness::stanzas::{assert_result, assert_unavailable, good_request, id};
-use crate::harness::{CPE1, CPE2, CommandProgram, LIMIT, Scene, until};
+use super::assert_notified;
+use crate::harness::notify_command::write_executable;
+use crate::harness::proc::{descriptors, is_running, kill, wait_descriptors, wait_group_gone, wait_no_children};
+use crate::harness::stanzas::{assert_result, assert_unavailable, good_request};
+use crate::harness::{CPE1, CPE2, Fixture, LIMIT, NotifyCommand, until};
 
-/// What comes of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Comes {
     Yes,
-    /// With these words in the log.
+    /// Unavailable, with this text in the log.
     No(&'static str),
 }
 use Comes::{No, Yes};
 
-/// How long the command may take where it comes to its end, however slow the machine is.
+/// Time limit for commands that end, however slow the machine is.
 const LONG: u32 = 10_000;
-/// And where it does not.
+/// Time limit for commands that do not end.
 const SHORT: u32 = 1500;
 const KILLED: Comes = No("did not end within 1500 ms and was killed");
 
-/// What the command does before it ends; processes that are meant to outlive it write their numbers to `$state/left`.
+/// What the command does before it ends. Processes that may outlive it write their process ids to `$state/left`.
 const ENDS: [(&str, &str, Comes); 10] = [
     ("is slow", "sleep 0.3", Yes),
     ("prints 10 MB", "head -c 10000000 /dev/zero", Yes),
@@ -38,7 +38,7 @@ const ENDS: [(&str, &str, Comes); 10] = [
     ("leaves a daemon", "setsid sleep 1000 & echo $! > $state/left; exit 0", Yes),
 ];
 
-/// What it does and does not end.
+/// What the command does without ending.
 const HANGS: [(&str, &str, Comes); 10] = [
     ("hangs", "exec sleep 1000", KILLED),
     ("hangs with a child", "sleep 1000 & sleep 1000", KILLED),
@@ -49,14 +49,13 @@ const HANGS: [(&str, &str, Comes); 10] = [
     ("closes its output and runs on", "exec >&- 2>&-; sleep 1000", KILLED),
     ("has a hundred children", "n=0; while [ $n -lt 100 ]; do sleep 1000 & n=$((n+1)); done; wait", KILLED),
     ("forks on and on", "for n in 1 2 3; do (while :; do (sleep 1000 &); sleep 0.02; done) & done; wait", KILLED),
-    // It has left the process group: nobody knows it.
+    // It has left the process group, so xmppd cannot kill it.
     ("starts a daemon and hangs", "setsid sleep 1000 & echo $! > $state/left; sleep 1000", KILLED),
 ];
 
-/// A scene, and how many descriptors xmppd has open when nothing is going on. The CWMP client is told by this command, or
-/// on ubus.
-async fn start(limit: u32, command: Option<&Path>) -> (Scene, usize) {
-    let mut scene = Scene::with(|settings| {
+/// Starts a fixture with this command, or ubus. Also returns the number of descriptors that an idle xmppd has open.
+async fn start(limit: u32, command: Option<&Path>) -> (Fixture, usize) {
+    let mut fixture = Fixture::with(|settings| {
         settings.set("notify_timeout_ms", limit);
         settings.set("connreq_limit", 0);
         if let Some(command) = command {
@@ -65,57 +64,58 @@ async fn start(limit: u32, command: Option<&Path>) -> (Scene, usize) {
         }
     })
     .await;
-    assert_result(&scene.ask_once(&good_request(CPE1)).await);
-    let pid = scene.daemon.pid();
-    wait_childless(pid, "at first").await;
-    // What is asked of the control socket has to be over.
+    assert_result(&fixture.ask_once(&good_request(CPE1)).await);
+    let pid = fixture.daemon.pid();
+    wait_no_children(pid, "at first").await;
+    // The status request must be over.
     let mut last = 0;
     let open = until("quiet", LIMIT, || {
         let now = descriptors(pid).len();
         (std::mem::replace(&mut last, now) == now).then_some(now)
     });
     let open = open.await;
-    (scene, open)
+    (fixture, open)
 }
 
-/// Asks once, looks at what came and at what is left, and asks again when `mend` has set things right.
-async fn once(scene: &mut Scene, open: usize, what: &str, comes: Comes, mend: impl FnOnce(&Scene)) {
-    let mark = scene.daemon.log().mark();
-    let answer = scene.ask_once(&good_request(CPE1)).await;
+/// Sends a request, checks its outcome and that nothing is left, then sends another after `mend` has repaired the
+/// command.
+async fn once(fixture: &mut Fixture, open: usize, what: &str, comes: Comes, mend: impl FnOnce(&Fixture)) {
+    let mark = fixture.daemon.log().mark();
+    let answer = fixture.ask_once(&good_request(CPE1)).await;
     match comes {
         Yes => assert_result(&answer),
         No(words) => {
             assert_unavailable(&answer);
-            scene.daemon.log().wait(mark, &["NOTICE", "acs@a.test/r", words], LIMIT).await;
+            fixture.daemon.log().wait(mark, &["NOTICE", "acs@a.test/r", words], LIMIT).await;
         }
     }
-    let pid = scene.daemon.pid();
-    wait_childless(pid, what).await;
+    let pid = fixture.daemon.pid();
+    wait_no_children(pid, what).await;
     wait_descriptors(pid, open, what).await;
-    mend(scene);
-    assert_result(&scene.ask_once(&good_request(CPE2)).await);
-    wait_childless(pid, what).await;
+    mend(fixture);
+    assert_result(&fixture.ask_once(&good_request(CPE2)).await);
+    wait_no_children(pid, what).await;
     wait_descriptors(pid, open, what).await;
 }
 
 #[tokio::test]
-async fn a_command_that_ends_somehow_is_answered_once_and_leaves_nothing_behind() {
+async fn a_command_that_ends_gives_one_answer_and_leaves_nothing_behind() {
     each_leaves_nothing_behind(LONG, &ENDS).await;
 }
 
 #[tokio::test]
-async fn a_command_that_hangs_somehow_is_answered_once_and_leaves_nothing_behind() {
+async fn a_command_that_hangs_gives_one_answer_and_leaves_nothing_behind() {
     each_leaves_nothing_behind(SHORT, &HANGS).await;
 }
 
 async fn each_leaves_nothing_behind(limit: u32, cases: &[(&str, &str, Comes)]) {
     let directory = tempfile::tempdir().unwrap();
-    let program = CommandProgram::new(directory.path());
-    let (mut scene, open) = start(limit, Some(&program.path())).await;
+    let program = NotifyCommand::new(directory.path());
+    let (mut fixture, open) = start(limit, Some(&program.path())).await;
     for &(what, does, comes) in cases {
         let note = program.file("leader");
-        program.does(&format!("echo $$ > $state/leader\n{does}"));
-        once(&mut scene, open, what, comes, |_| program.behave()).await;
+        program.on_call(&format!("echo $$ > $state/leader\n{does}"));
+        once(&mut fixture, open, what, comes, |_| program.succeed()).await;
         let left = program.file("left");
         if left.exists() {
             let pid = number(&left);
@@ -126,37 +126,35 @@ async fn each_leaves_nothing_behind(limit: u32, cases: &[(&str, &str, Comes)]) {
         wait_group_gone(number(&note), what).await;
     }
     assert_eq!(program.calls(), 1 + 2 * cases.len());
-    scene.assert_both_same().await;
-    let longest = scene.daemon.log().lines().iter().map(String::len).max();
-    assert!(longest < Some(5000), "{longest:?} bytes in one line of the log");
+    fixture.assert_same_streams().await;
+    fixture.daemon.log().assert_short_lines(5000);
 }
 
 #[tokio::test]
-async fn a_command_that_cannot_be_run_is_unavailable_until_it_can() {
+async fn a_command_that_cannot_be_run_makes_requests_unavailable() {
     let directory = tempfile::tempdir().unwrap();
-    let program = CommandProgram::new(directory.path());
-    let (mut scene, open) = start(LONG, Some(&program.path())).await;
+    let program = NotifyCommand::new(directory.path());
+    let (mut fixture, open) = start(LONG, Some(&program.path())).await;
     program.executable(false);
-    once(&mut scene, open, "not executable", No("tell' cannot be run"), |_| program.executable(true)).await;
+    once(&mut fixture, open, "not executable", No("notify' cannot be run"), |_| program.executable(true)).await;
     let aside = program.file("aside");
     std::fs::rename(program.path(), &aside).unwrap();
-    once(&mut scene, open, "missing", No("tell' cannot be run"), |_| std::fs::rename(&aside, program.path()).unwrap())
-        .await;
+    once(&mut fixture, open, "missing", No("notify' cannot be run"), |_| {
+        std::fs::rename(&aside, program.path()).unwrap();
+    })
+    .await;
     assert_eq!(program.calls(), 3);
-    scene.assert_both_same().await;
+    fixture.assert_same_streams().await;
 }
 
-/// No shell is asked for help: neither to find a program nor to run what says not by whom it is to be run.
+/// No shell is involved, neither to find the program nor to run a script without an interpreter line.
 #[tokio::test]
-async fn a_command_is_found_as_the_system_finds_it() {
-    let (mut scene, open) = start(LONG, None).await;
-    let bin = scene.daemon.directory().join("bin");
+async fn a_command_is_looked_up_in_path_without_a_shell() {
+    let (mut fixture, open) = start(LONG, None).await;
+    let bin = fixture.daemon.directory().join("bin");
     std::fs::create_dir(&bin).unwrap();
-    let put = |name: &str, text: &str| {
-        std::fs::write(bin.join(name), text).unwrap();
-        std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
-    };
-    let said = scene.daemon.directory().join("said");
+    let put = |name: &str, text: &str| write_executable(&bin.join(name), text);
+    let said = fixture.daemon.directory().join("said");
     put(
         "tell",
         &format!("#!/bin/sh\nprintf '%s|' \"$@\" \"$XMPPD_FROM\" \"$XMPPD_CONNECTION\" > '{}'\n", said.display()),
@@ -167,7 +165,7 @@ async fn a_command_is_found_as_the_system_finds_it() {
     put("empty", "");
     let cases = [
         ("tell one 'two words'", Yes, "one|two words|acs@a.test/r|1|"),
-        // As xmppd's working directory has it.
+        // Relative to xmppd's working directory.
         ("bin/tell relative", Yes, "relative|acs@a.test/r|1|"),
         ("./bin/../bin/tell", Yes, "acs@a.test/r|1|"),
         ("no-interpreter", No("'no-interpreter' cannot be run"), ""),
@@ -180,65 +178,63 @@ async fn a_command_is_found_as_the_system_finds_it() {
     ];
     for (command, comes, expected) in cases {
         let _ = std::fs::remove_file(&said);
-        let mark = scene.daemon.log().mark();
-        scene
+        let mark = fixture.daemon.log().mark();
+        fixture
             .edit_rules(|settings| {
                 settings.set("notify", "command");
                 settings.set("notify_command", command);
             })
             .await;
-        let answer = scene.ask_once(&good_request(CPE1)).await;
+        let answer = fixture.ask_once(&good_request(CPE1)).await;
         match comes {
             Yes => assert_result(&answer),
             No(words) => {
                 assert_unavailable(&answer);
-                scene.daemon.log().wait(mark, &["NOTICE", words], LIMIT).await;
+                fixture.daemon.log().wait(mark, &["NOTICE", words], LIMIT).await;
             }
         }
         assert_eq!(std::fs::read_to_string(&said).unwrap_or_default(), expected, "{command}");
-        wait_childless(scene.daemon.pid(), command).await;
-        wait_descriptors(scene.daemon.pid(), open, command).await;
+        wait_no_children(fixture.daemon.pid(), command).await;
+        wait_descriptors(fixture.daemon.pid(), open, command).await;
     }
-    scene.edit_rules(|settings| settings.set("notify", "ubus")).await;
-    assert_result(&scene.ask_once(&good_request(CPE1)).await);
-    scene.assert_both_same().await;
+    fixture.edit_rules(|settings| settings.set("notify", "ubus")).await;
+    assert_result(&fixture.ask_once(&good_request(CPE1)).await);
+    fixture.assert_same_streams().await;
 }
 
 #[tokio::test]
-async fn five_hundred_requests_while_one_is_under_way_share_its_call() {
+async fn five_hundred_concurrent_requests_share_one_call() {
     for (status, accepted) in [(0, true), (1, false)] {
-        let (mut scene, open) = start(LONG, None).await;
-        scene.daemon.ubus().fail_with(status);
-        scene.daemon.ubus().hold();
+        let (mut fixture, open) = start(LONG, None).await;
+        fixture.daemon.ubus().fail_with(status);
+        fixture.daemon.ubus().hold();
         let first = good_request(CPE1);
-        scene.acs.send(&first).await;
-        scene.daemon.ubus().wait_calls(2, LIMIT).await;
-        let more: Vec<String> = (0..500).map(|n| good_request(if n % 2 == 0 { CPE1 } else { CPE2 })).collect();
-        scene.acs.send(&more.concat()).await;
+        fixture.acs.send(&first).await;
+        fixture.daemon.ubus().wait_calls(2, LIMIT).await;
+        let mut requests: Vec<String> = (0..500).map(|n| good_request(if n % 2 == 0 { CPE1 } else { CPE2 })).collect();
+        fixture.acs.send(&requests.concat()).await;
         // All have been read, and none is answered.
         for to in [CPE1, CPE2] {
-            assert_eq!(scene.uninvited(to).await, [""; 0]);
+            assert_eq!(fixture.unsolicited(to).await, [""; 0]);
         }
-        scene.daemon.ubus().release();
-        let mut awaited: std::collections::BTreeSet<String> = more.iter().chain([&first]).map(|iq| id(iq)).collect();
-        while !awaited.is_empty() {
-            let answer = scene.acs.expect("<iq ").await;
+        fixture.daemon.ubus().release();
+        requests.push(first);
+        for answer in fixture.acs.answers(&requests).await {
             if accepted {
                 assert_result(&answer);
             } else {
                 assert_unavailable(&answer);
             }
-            assert!(awaited.remove(&id(&answer)), "uninvited, or twice: {answer}");
         }
         for to in [CPE1, CPE2] {
-            assert_eq!(scene.uninvited(to).await, [""; 0]);
+            assert_eq!(fixture.unsolicited(to).await, [""; 0]);
         }
-        assert_told(&scene, 2);
-        wait_childless(scene.daemon.pid(), "after 500").await;
-        wait_descriptors(scene.daemon.pid(), open, "after 500").await;
-        scene.daemon.ubus().behave();
-        assert_result(&scene.ask_once(&good_request(CPE1)).await);
-        assert_told(&scene, 3);
+        assert_notified(&fixture, 2);
+        wait_no_children(fixture.daemon.pid(), "after 500").await;
+        wait_descriptors(fixture.daemon.pid(), open, "after 500").await;
+        fixture.daemon.ubus().behave();
+        assert_result(&fixture.ask_once(&good_request(CPE1)).await);
+        assert_notified(&fixture, 3);
     }
 }
 

@@ -1,17 +1,16 @@
-//! What servers have been seen to answer to `<resume/>`, and what follows.
+//! Answers to `<resume/>` seen from servers, and what follows.
 
 use std::io;
 
 use futures_util::future::join_all;
 
 use super::CPE;
-use crate::harness::prosody::PASSWORD;
-use crate::harness::script::{BIND, MECHANISMS, STARTTLS};
-use crate::harness::{Daemon, Honesty, LIMIT, Peer, Script, Section, until};
+use crate::harness::scripted_server::BIND;
+use crate::harness::{Daemon, LIMIT, Peer, ScriptedServer, Section, until};
 
 const SM: &str = "<sm xmlns='urn:xmpp:sm:3'/>";
 
-/// What the server sends, and what the log says of the failed attempt; none where there is no failed attempt.
+/// The server's answer, and the log text of the failed attempt, if it is one.
 struct Case {
     answer: &'static str,
     words: Option<&'static str>,
@@ -23,7 +22,7 @@ const CASES: [Case; 10] = [
                  </stream:stream>",
         words: Some("the server ends the stream: undefined-condition"),
     },
-    Case { answer: "</stream:stream>", words: Some("the server closed the connection") },
+    Case { answer: "</stream:stream>", words: Some("the server closed the stream") },
     Case { answer: "<resumed xmlns='urn:xmpp:sm:3' previd='abc'/>", words: Some("<resumed/> without a count (h)") },
     Case { answer: "<resumed xmlns='urn:xmpp:sm:3' previd='abc' h='x'/>", words: Some("that is no number") },
     Case { answer: "<resumed xmlns='urn:xmpp:sm:3' previd='other' h='0'/>", words: Some("for another stream") },
@@ -34,17 +33,23 @@ const CASES: [Case; 10] = [
     Case { answer: "<failed xmlns='urn:xmpp:sm:3'/>", words: None },
 ];
 
-async fn log_in(peer: &mut Peer) -> io::Result<()> {
-    peer.open(STARTTLS).await?;
-    peer.starttls().await?;
-    peer.open(MECHANISMS).await?;
-    peer.scram(PASSWORD, Honesty::Honest).await?;
-    peer.open(&format!("{BIND}{SM}")).await
+/// Performs a login, up to the features with stream management.
+pub(super) async fn log_in(peer: &mut Peer) -> io::Result<()> {
+    peer.authenticate(&format!("{BIND}{SM}")).await
 }
 
-/// The first connection breaks, the second one gets the answer, and the resource is bound on the third, or on the second
-/// where the standard allows it.
-async fn play(number: usize, mut peer: Peer, answer: &str) -> io::Result<()> {
+/// Binds a resource on a stream that can be resumed.
+pub(super) async fn begin_session(peer: &mut Peer) -> io::Result<()> {
+    peer.bind(CPE).await?;
+    peer.element("enable").await?;
+    peer.send("<enabled xmlns='urn:xmpp:sm:3' id='abc' resume='true'/>").await?;
+    peer.expect("<presence").await?;
+    peer.expect("</presence>").await.map(drop)
+}
+
+/// The first connection breaks; the second one gets the answer; the resource is bound on the third, or on the second if
+/// the standard allows it.
+async fn serve(number: usize, mut peer: Peer, answer: &str) -> io::Result<()> {
     log_in(&mut peer).await?;
     if number == 1 {
         peer.element("resume").await?;
@@ -53,19 +58,20 @@ async fn play(number: usize, mut peer: Peer, answer: &str) -> io::Result<()> {
             return peer.expect_end().await.map(drop);
         }
     }
-    peer.bind(CPE).await?;
-    peer.element("enable").await?;
-    peer.send("<enabled xmlns='urn:xmpp:sm:3' id='abc' resume='true'/>").await?;
-    peer.expect("<presence").await?;
-    peer.expect("</presence>").await?;
+    begin_session(&mut peer).await?;
     if number == 0 { Ok(()) } else { peer.expect_end().await.map(drop) }
 }
 
-async fn a_resource_is_bound_anew(case: &'static Case) {
-    let script = Script::start("a.test", |number, peer| play(number, peer, case.answer)).await;
+/// Starts a daemon that is never long offline.
+pub(super) fn start(script: &ScriptedServer) -> Daemon {
     let section =
-        Section::connection(1, CPE, &script).option("initial_retry_interval", 1).option("retry_max_interval", 1);
-    let mut daemon = Daemon::start([&Section::general(&[]), &section, &Section::server(1, &script)]);
+        Section::connection(1, CPE, script).option("initial_retry_interval", 1).option("retry_max_interval", 1);
+    Daemon::start([&Section::general(&[]), &section, &Section::server(1, script)])
+}
+
+async fn a_resource_is_bound_anew(case: &'static Case) {
+    let script = ScriptedServer::start("a.test", |number, peer| serve(number, peer, case.answer)).await;
+    let mut daemon = start(&script);
     until("the second bound resource", LIMIT, || (daemon.log().since(0, &["online as"]).len() == 2).then_some(()))
         .await;
     let failed = daemon.log().since(0, &["attempt failed"]);
@@ -76,7 +82,7 @@ async fn a_resource_is_bound_anew(case: &'static Case) {
     } else {
         assert_eq!(failed, [""; 0]);
     }
-    assert!(daemon.stop().await.0.success());
+    assert!(daemon.stop().await.success());
     let seen = script.seen();
     let (resumes, binds) = (if case.words.is_some() { 3 } else { 2 }, 2);
     assert_eq!(seen.len(), resumes, "{seen:?}");
@@ -85,6 +91,6 @@ async fn a_resource_is_bound_anew(case: &'static Case) {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_to_a_resumption_is_tried_once() {
+async fn an_invalid_answer_to_a_resumption_ends_in_a_new_session() {
     join_all(CASES.iter().map(a_resource_is_bound_anew)).await;
 }

@@ -1,36 +1,36 @@
-//! Connections that come and go.
+//! Connections that are started and ended repeatedly.
 
 use std::time::{Duration, Instant};
 
 use super::meter::Meter;
-use super::{Progress, enabled, fleet, options, start, through, wanted};
-use crate::harness::{Daemon, Fleet, Gate, Kind, LIMIT, Prosody};
+use super::{Progress, connect_through, enabled, fleet, from_environment, options, start};
+use crate::harness::{Daemon, Endpoint, EventKind, FaultProxy, LIMIT, Prosody, Settings};
 
-/// How many connections come and go together.
+/// Connections per cycle.
 const CONNECTIONS: u32 = 15;
-/// How many times the whole is measured.
+/// Number of measurements.
 const SAMPLES: u64 = 30;
 
-/// The ways in which a stream ends, in turn.
+/// How a stream ends, in turn.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     /// A RST.
     Cut,
     /// A FIN.
     Close,
-    /// The section is disabled, and enabled when the stream is closed.
+    /// The section is disabled, and enabled when the stream has closed.
     Switch,
-    /// Another resource: the connection is started anew.
+    /// Another resource, which restarts the connection.
     Restart,
 }
 
 const WAYS: [Way; 4] = [Way::Cut, Way::Close, Way::Switch, Way::Restart];
 
-/// Waits until so many resources were bound since the last time, without waiting out the connections' own waits.
+/// Waits until this number of resources was bound since the last call, cutting the connections' waits short.
 async fn bound(prosody: &Prosody, daemon: &Daemon, read: &mut usize, count: u64) {
     let (mut seen, start) = (0, Instant::now());
     loop {
-        seen += prosody.events_since(read).iter().filter(|event| event.kind == Kind::Bind).count() as u64;
+        seen += prosody.events_since(read).iter().filter(|event| event.kind == EventKind::Bind).count() as u64;
         if seen >= count {
             return;
         }
@@ -40,10 +40,10 @@ async fn bound(prosody: &Prosody, daemon: &Daemon, read: &mut usize, count: u64)
     }
 }
 
-async fn end(way: Way, round: u64, fleet: &Fleet, daemon: &Daemon, gate: &Gate) {
+async fn end(way: Way, round: u64, fleet: &Settings, daemon: &Daemon, proxy: &FaultProxy) {
     match way {
-        Way::Cut => gate.cut(),
-        Way::Close => gate.close(),
+        Way::Cut => proxy.reset_connections(),
+        Way::Close => proxy.close_connections(),
         Way::Switch => {
             daemon.xmpp().commit(&enabled(fleet, false).text());
             for id in fleet.ids() {
@@ -51,17 +51,17 @@ async fn end(way: Way, round: u64, fleet: &Fleet, daemon: &Daemon, gate: &Gate) 
             }
             daemon.xmpp().write_in_place(&fleet.text());
         }
-        Way::Restart => daemon.xmpp().commit(&fleet.clone().with("resource", &format!("r{round}")).text()),
+        Way::Restart => daemon.xmpp().commit(&fleet.clone().with("resource", format!("r{round}")).text()),
     }
 }
 
 #[tokio::test]
-async fn connections_that_come_and_go_leave_nothing_behind() {
-    let wanted = wanted("SOAK_CYCLES", 300).next_multiple_of(SAMPLES);
+async fn restarted_connections_do_not_leak() {
+    let wanted = from_environment("SOAK_CYCLES", 300).next_multiple_of(SAMPLES);
     let prosody = Prosody::start_with(&["a.test"], options()).await;
     let mut fleet = fleet(CONNECTIONS, &prosody);
-    let gate = Gate::before(prosody.port()).await;
-    through(&mut fleet, 1..=CONNECTIONS, gate.port());
+    let proxy = FaultProxy::to_port(prosody.port()).await;
+    connect_through(&mut fleet, 1..=CONNECTIONS, proxy.port());
     let mut daemon = start(&fleet).await;
     let (mut read, mut meter, mut progress) = (0, Meter::of(daemon.pid()), Progress::new());
     bound(&prosody, &daemon, &mut read, u64::from(CONNECTIONS)).await;
@@ -71,16 +71,16 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
         if cycles * SAMPLES >= samples * wanted {
             let sample = meter.measure_daemon(&daemon).await;
             samples += 1;
-            progress.say(|| format!("{cycles} of {wanted} cycles, {sample}"));
+            progress.print(|| format!("{cycles} of {wanted} cycles, {sample}"));
         }
         if cycles >= wanted {
             break;
         }
         let way = WAYS[usize::try_from(round % 4).unwrap()];
-        end(way, round, &fleet, &daemon, &gate).await;
+        end(way, round, &fleet, &daemon, &proxy).await;
         bound(&prosody, &daemon, &mut read, u64::from(CONNECTIONS)).await;
         if matches!(way, Way::Restart) {
-            // Back to the resource of the file, a cycle of its own.
+            // Back to the original resource, which is another cycle.
             daemon.xmpp().commit(&fleet.text());
             bound(&prosody, &daemon, &mut read, u64::from(CONNECTIONS)).await;
             cycles += u64::from(CONNECTIONS);

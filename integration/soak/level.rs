@@ -1,21 +1,21 @@
-//! Whether a series of measurements stays where it is. Pure.
+//! Decides whether a series of measurements is level. Pure.
 
 use std::fmt;
 
-/// What a process holds at one moment, when it has nothing to do.
+/// The resources of an idle process at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sample {
     /// `VmRSS`, kB.
     pub rss: u64,
-    /// `RssAnon`, kB: the part of it that is not the program's file.
+    /// `RssAnon`, kB: without pages of the program's file.
     pub anon: u64,
     /// Open descriptors.
     pub descriptors: u64,
-    /// Threads; those of the pool that derives keys come and go.
+    /// Threads; those that derive keys come and go.
     pub threads: u64,
-    /// Children, zombies too.
+    /// Children, zombies included.
     pub children: u64,
-    /// Bytes that its allocator has handed out; `None` where the program does not count them.
+    /// Bytes allocated; `None` if the program does not count them.
     pub allocated: Option<u64>,
 }
 
@@ -27,28 +27,27 @@ impl fmt::Display for Sample {
     }
 }
 
-/// How much `RssAnon` may grow over the last two thirds of a series, in kB: what the allocator moves. glibc's has an arena for
-/// each thread, and what those that derive keys leave in theirs grows by steps of some hundred kB before it stays (650 kB in
-/// all, seen).
+/// Allowed growth of `RssAnon` over the last two thirds of a series, kB. glibc has an arena for each thread, and those
+/// of the threads that derive keys grow by steps of several hundred kB before they are level (650 kB in all was seen).
 const ANON_ALLOWANCE: f64 = 1024.0;
-/// The same of `VmRSS`, in which the program's own pages count as soon as they are used for the first time.
+/// The same for `VmRSS`, which grows when a page of the program is first used.
 const RSS_ALLOWANCE: f64 = 2048.0;
 
-/// How many allocated bytes may be added over the last two thirds of a series: queues and tables that have not had their
-/// largest size yet. What is allocated does not depend on the allocator's arenas, so this is where a small leak shows: over
-/// the 300 cycles of `make test`, one of about 80 bytes a login.
+/// Allowed growth of the allocated bytes over the last two thirds of a series: queues and tables that have not reached
+/// their maximum. It does not depend on the allocator's arenas, so small leaks show here: over the 300 cycles of `make
+/// test`, about 80 bytes per login.
 const ALLOCATED_ALLOWANCE: f64 = 16.0 * 1024.0;
-/// A stream that is still being closed holds more than a megabyte (its parser's buffer). So only samples with the fewest
-/// descriptors are compared, and there must be this many of them.
+/// Minimum number of comparable samples. A stream that is being closed holds more than a megabyte (its parser's
+/// buffer), so only samples with the fewest descriptors are compared.
 const COMPARABLE: usize = 4;
 
-/// The fewest samples that say anything.
+/// Minimum number of samples.
 pub const FEWEST: usize = 9;
 
-/// What is not level, in words; nothing if everything is.
+/// Describes what is not level; empty if everything is.
 ///
-/// The first third is warm-up: pools, caches and the allocator's arenas fill. After it memory has to keep its level, but for
-/// its allowance, and of what is counted there may be no more at the end than there was; of threads, than there ever were.
+/// The first third is warm-up: pools, caches and the allocator's arenas fill. After it, memory must not grow beyond its
+/// allowance, and counts must not be higher at the end than before; threads not higher than their maximum.
 pub fn not_level(samples: &[Sample]) -> Vec<String> {
     assert!(samples.len() >= FEWEST, "{} samples say nothing", samples.len());
     let (warm_up, rest) = samples.split_at(samples.len() / 3);
@@ -79,7 +78,7 @@ pub fn not_level(samples: &[Sample]) -> Vec<String> {
     wrong
 }
 
-/// What is wrong with the allocated bytes, by the slope of the whole series.
+/// Describes a growth of the allocated bytes, by the slope of the whole series.
 #[allow(clippy::cast_precision_loss, reason = "a few dozen values")]
 fn added_bytes(samples: &[Sample]) -> Option<String> {
     let fewest = samples.iter().map(|sample| sample.descriptors).min()?;
@@ -98,7 +97,8 @@ fn added_bytes(samples: &[Sample]) -> Option<String> {
         .then(|| format!("{growth:.0} allocated bytes are added after the warm-up, more than {ALLOCATED_ALLOWANCE:.0}"))
 }
 
-/// From the first to the last value, as far as both halves agree: a step of the allocator is in one of them.
+/// The growth from the first to the last value on which both halves agree: a step of the allocator is in only one of
+/// them.
 #[allow(clippy::cast_precision_loss, reason = "a few dozen values")]
 fn growth(values: &[u64]) -> f64 {
     let points: Vec<(usize, u64)> = values.iter().copied().enumerate().collect();
@@ -106,7 +106,7 @@ fn growth(values: &[u64]) -> f64 {
     slope(first).min(slope(second)) * values.len().saturating_sub(1) as f64
 }
 
-/// The median of the slopes between any two values (Theil and Sen): one that stands out does not move it.
+/// The median of the slopes between any two values (Theil and Sen), which ignores outliers.
 #[allow(clippy::cast_precision_loss, reason = "kB of memory, and a few dozen values")]
 fn slope(points: &[(usize, u64)]) -> f64 {
     let mut slopes = Vec::new();
@@ -123,7 +123,7 @@ fn slope(points: &[(usize, u64)]) -> f64 {
 mod tests {
     use super::*;
 
-    /// Thirty samples of a process that holds 8 MB, of which the n-th is changed like this.
+    /// Thirty samples of a process that holds 8 MB, changed by this function.
     fn series(change: impl Fn(u64, &mut Sample)) -> Vec<Sample> {
         let sample = |n| {
             let mut sample =
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_is_level() {
+    fn constant_resources_are_level() {
         type Change = fn(u64) -> u64;
         let changes: [(&str, Change); 5] = [
             ("nothing moves", |_| 0),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leaks_is_not() {
+    fn leaks_are_not_level() {
         let fast = not_level(&memory(|n| 150 * n));
         assert!(fast.len() == 2 && fast[0].starts_with("RSS grows by 2850 kB"), "{fast:?}");
         for (name, wrong) in [
@@ -178,9 +178,10 @@ mod tests {
         }
     }
 
-    /// Nineteen intervals after the warm-up: a leak of 1 kB an interval is found, one of 0.8 kB is below the allowance.
+    /// Nineteen intervals after the warm-up: a leak of 1 kB per interval is found, one of 0.8 kB is below the
+    /// allowance.
     #[test]
-    fn a_small_leak_shows_in_what_is_allocated() {
+    fn a_small_leak_shows_in_the_allocated_bytes() {
         type Change = fn(u64) -> u64;
         let level: [(&str, Change); 4] = [
             ("0.8 kB an interval", |n| 800 * n),
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_what_is_counted_is_enough() {
+    fn a_single_leaked_descriptor_thread_or_child_is_found() {
         for (name, change) in [
             ("41 descriptors", (|sample| sample.descriptors += 1) as fn(&mut Sample)),
             ("4 threads", |sample| sample.threads += 1),

@@ -1,37 +1,36 @@
-//! What a process holds, from /proc.
+//! Measures the resources of a process, from /proc.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
 use super::level::{FEWEST, Sample, not_level};
-use crate::harness::Daemon;
+use crate::harness::{Daemon, proc};
 
-/// How long a process may take to let go of what it has just used: a closed socket, a program that was killed.
+/// Maximum time for a process to release what it has just used: a closed socket, a killed program.
 const SETTLE: Duration = Duration::from_secs(3);
-/// How long it may take at the end: a thread ends when it has been idle for 10 s.
+/// The same at the end: an idle thread ends after 10 s.
 const SETTLE_LAST: Duration = Duration::from_secs(20);
 
-/// One process, measured again and again.
+/// Repeated measurements of a process.
 pub struct Meter {
     pid: Pid,
     samples: Vec<Sample>,
 }
 
 impl Meter {
-    /// Of this process; nothing is measured yet.
+    /// Creates a meter without measurements.
     pub fn of(pid: Pid) -> Self {
         Self { pid, samples: Vec::new() }
     }
 
-    /// Measures a process that is idle. Waits a limited time for what it has not released yet.
+    /// Measures an idle process, after waiting a limited time for resources to be released.
     pub async fn measure(&mut self) -> Sample {
         let fewest = self.fewest_descriptors();
         self.settle(SETTLE, |now| now.children == 0 && now.descriptors <= fewest).await
     }
 
-    /// Measures an idle daemon, with what it has allocated.
+    /// Measures an idle daemon, including its allocated bytes.
     pub async fn measure_daemon(&mut self, daemon: &Daemon) -> Sample {
         self.measure().await;
         let allocated = daemon.allocated().await;
@@ -40,7 +39,7 @@ impl Meter {
         *last
     }
 
-    /// Measures a last time, when idle threads have ended; fails unless everything kept its level, and says what that is.
+    /// Measures a last time, when idle threads have ended. Fails unless all resources are level, and describes them.
     pub async fn verdict(&mut self) -> String {
         let fewest = self.fewest_descriptors();
         let threads = self.samples[..self.samples.len() / 3].iter().map(|sample| sample.threads).max();
@@ -71,39 +70,22 @@ impl Meter {
     }
 }
 
-/// What it holds at this moment.
+/// Reads the present values.
 fn read(pid: Pid) -> Sample {
-    let process = format!("/proc/{}", pid.as_raw_nonzero());
-    let status = fs::read_to_string(format!("{process}/status")).expect("the process runs");
-    let number = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
-            .unwrap_or_else(|| panic!("no {name}: {status}"))
-    };
+    let status = proc::read(pid, "status");
     Sample {
-        rss: number("VmRSS"),
-        anon: number("RssAnon"),
-        descriptors: fs::read_dir(format!("{process}/fd")).expect("its descriptors").count() as u64,
-        threads: number("Threads"),
-        children: children(pid),
+        rss: proc::number(&status, "VmRSS"),
+        anon: proc::number(&status, "RssAnon"),
+        descriptors: proc::descriptors(pid).len() as u64,
+        threads: proc::number(&status, "Threads"),
+        children: proc::children(pid).len() as u64,
         allocated: None,
     }
 }
 
-/// Processes whose parent it is, those included that it has not waited for.
-fn children(pid: Pid) -> u64 {
-    let parent = pid.as_raw_nonzero().to_string();
-    let is_child = |entry: &fs::DirEntry| {
-        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        // The name, in brackets, may hold anything; state and parent follow it.
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.split(' ').nth(1) == Some(&parent))
-    };
-    fs::read_dir("/proc").expect("/proc").filter_map(Result::ok).filter(is_child).count() as u64
-}
-
-/// The meter sees a real process leak: memory, a descriptor, a zombie.
+/// The meter detects leaks of a real process: memory, a descriptor, a zombie.
 #[tokio::test]
-async fn a_process_that_leaks_is_caught() {
+async fn leaks_of_a_real_process_are_found() {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::process::Stdio;
 
@@ -113,7 +95,7 @@ async fn a_process_that_leaks_is_caught() {
         (":", ""),
         ("hold=$hold$(printf '%0300000d' 0)", "RssAnon grows"),
         ("exec {new}< /dev/null", "descriptors at the end"),
-        // One child, which stays, long after the warm-up.
+        // A single child, which stays, long after the warm-up.
         ("[ -n \"$gone\" ] || { gone=1; sleep 1000 & }", "children at the end"),
     ] {
         let late = if caught.starts_with("children") { "[ $n -lt 12 ] || " } else { "" };
@@ -129,7 +111,7 @@ async fn a_process_that_leaks_is_caught() {
             assert_eq!(answers.next().unwrap().unwrap(), "done");
             meter.samples.push(read(shell.pid()));
         }
-        // Before its input ends, and with it the shell: as long as it is there, its group is known.
+        // Kill the group before the shell's input ends: while the shell exists, its group id is valid.
         drop(shell);
         let wrong = not_level(&meter.samples);
         if caught.is_empty() {

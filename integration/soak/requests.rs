@@ -1,47 +1,44 @@
-//! Connection requests, many of them.
-
-use std::collections::BTreeSet;
+//! Many connection requests.
 
 use super::meter::Meter;
-use super::{Progress, fleet, options, start, wanted};
+use super::{Progress, fleet, from_environment, options, start};
 use crate::harness::fleet::jid;
 use crate::harness::prosody::PASSWORD;
-use crate::harness::stanzas::{assert_result, connection_request, good_request, id};
-use crate::harness::wire::attribute;
-use crate::harness::{ACS, LIMIT, Options, Prosody, Wire};
+use crate::harness::raw_client::attribute;
+use crate::harness::stanzas::{assert_result, connection_request, good_request};
+use crate::harness::{ACS, Options, Prosody, RawClient, Server};
 
-/// How many connections are asked in turn.
+/// Connections asked in turn.
 const CONNECTIONS: u32 = 3;
-/// How many times the whole is measured.
+/// Number of measurements.
 const SAMPLES: u64 = 30;
-/// Requests that are sent at once.
+/// Requests sent at once.
 const BURST: u64 = 100;
-/// One in so many is sent by itself, so that the CWMP client is told for it alone.
+/// One in this number is sent by itself, so that the CWMP client is notified for it alone.
 const ALONE: u64 = 50;
-/// A domain with many users, each of whom tries wrong credentials once.
+/// A domain with many users, each of which tries wrong credentials once.
 const STRANGERS: &str = "strangers.test";
 
-/// Sends these at once and waits for all answers, which are of this type.
-async fn burst(wire: &mut Wire, requests: &[String], kind: &str) {
-    let mut missing: BTreeSet<String> = requests.iter().map(|request| id(request)).collect();
+/// Sends these requests at once and waits for all answers, which must have this type.
+async fn burst(wire: &mut RawClient, requests: &[String], kind: &str) {
     wire.send(&requests.concat()).await;
-    while !missing.is_empty() {
-        let answer = wire.next(LIMIT).await.expect("an answer");
+    for answer in wire.answers(requests).await {
         assert_eq!(attribute(&answer, "type"), kind, "{answer}");
-        assert!(missing.remove(&attribute(&answer, "id")), "answered twice, or not asked: {answer}");
     }
 }
 
 #[tokio::test]
-async fn requests_leave_nothing_behind() {
-    let wanted = wanted("SOAK_REQUESTS", 5000).next_multiple_of(SAMPLES);
+async fn requests_do_not_leak() {
+    let wanted = from_environment("SOAK_REQUESTS", 5000).next_multiple_of(SAMPLES);
     let prosody =
         Prosody::start_with(&["a.test"], Options { components: &[STRANGERS], smacks: true, ..options() }).await;
     let mut fleet = fleet(CONNECTIONS, &prosody);
-    fleet.general = fleet.general.option("notify", "command").option("notify_command", "true");
+    fleet.set("notify", "command");
+    fleet.set("notify_command", "true");
     let mut daemon = start(&fleet).await;
-    let mut acs = prosody.wire(ACS).await;
-    let mut strangers = Wire::component(crate::harness::Server::component_port(&prosody), STRANGERS, PASSWORD).await;
+    let mut acs = prosody.raw_client(ACS).await;
+    let mut strangers =
+        RawClient::component(crate::harness::Server::component_port(&prosody), STRANGERS, PASSWORD).await;
     let (mut meter, mut progress) = (Meter::of(daemon.pid()), Progress::new());
 
     let (mut requests, mut samples, mut alone, mut wrong) = (0, 0, 0, 0);
@@ -49,7 +46,7 @@ async fn requests_leave_nothing_behind() {
         if requests * SAMPLES >= samples * wanted {
             let sample = meter.measure_daemon(&daemon).await;
             samples += 1;
-            progress.say(|| format!("{requests} of {wanted} requests, {sample}"));
+            progress.print(|| format!("{requests} of {wanted} requests, {sample}"));
         }
         if requests >= wanted {
             break;
@@ -60,7 +57,7 @@ async fn requests_leave_nothing_behind() {
         for n in 0..BURST / ALONE {
             assert_result(&acs.ask(&good_request(&to(n))).await);
         }
-        // Each of them is somebody else, so that none is locked out and all of them want to be remembered.
+        // Each has another sender, so that none is locked out and all are remembered.
         let by_strangers: Vec<String> = (0..BURST / 10)
             .map(|n| {
                 let from = format!("<iq from='u{}@{STRANGERS}/r'", wrong + n);

@@ -1,13 +1,13 @@
-//! What commands mean to libuci, in the simplest way that is right.
+//! What a sequence of commands means to libuci.
 
-use xmppd::config::uci::{Entry, Item, Package, Section, Value};
+use xmppd::config::uci::{Item, OptionEntry, OptionValue, Package, Section};
 
 use super::writer::Piece;
 
 /// A command of a UCI file.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// `package NAME`: without meaning in a file that is one package anyway.
+    /// `package NAME`, which has no effect.
     Package(String),
     /// `config KIND [NAME]`
     Config { kind: String, name: Option<String> },
@@ -15,12 +15,12 @@ pub enum Command {
     Set { list: bool, name: String, value: Vec<u8> },
 }
 
-/// The sections, or the line and the words of the first error. The pieces say in which lines the commands are.
+/// Executes the commands: the sections, or line and reason of the first error. The pieces have the lines of the commands.
 pub fn run(commands: &[Command], pieces: &[Piece]) -> Result<Package, (usize, &'static str)> {
     let mut package = Package::default();
     let mut open = None;
     for (at, command) in commands.iter().enumerate() {
-        let piece = pieces.iter().find(|piece| piece.command == Some(at)).expect("each command is written");
+        let piece = pieces.iter().find(|piece| piece.command == Some(at)).expect("each command has a piece");
         let (line, last_line) = (piece.line, piece.last_line);
         match command {
             Command::Package(_) => {}
@@ -45,24 +45,24 @@ pub fn run(commands: &[Command], pieces: &[Piece]) -> Result<Package, (usize, &'
     Ok(package)
 }
 
-fn set(options: &mut Vec<Entry>, list: bool, name: &str, item: Item) {
+fn set(options: &mut Vec<OptionEntry>, list: bool, name: &str, item: Item) {
     let at = options.iter().position(|entry| entry.name == name);
     let before = at.map(|at| options[at].value.clone());
     let value = match (list, before) {
-        // An empty option is none, and one that is the same is not set anew.
+        // An empty value and an unchanged one have no effect.
         (false, _) if item.bytes.is_empty() => return,
-        (false, Some(Value::Text(old))) if old.bytes == item.bytes => return,
-        (false, _) => Value::Text(item),
-        // A list goes on where it is; an option that becomes one moves to the end.
-        (true, Some(Value::List(_))) => {
-            if let Some(Value::List(items)) = at.map(|at| &mut options[at].value) {
+        (false, Some(OptionValue::Text(old))) if old.bytes == item.bytes => return,
+        (false, _) => OptionValue::Text(item),
+        // A list keeps its position; an option that becomes a list moves to the end.
+        (true, Some(OptionValue::List(_))) => {
+            if let Some(OptionValue::List(items)) = at.map(|at| &mut options[at].value) {
                 items.push(item);
             }
             return;
         }
-        (true, Some(Value::Text(first))) => Value::List(vec![first, item]),
-        (true, None) => Value::List(vec![item]),
+        (true, Some(OptionValue::Text(first))) => OptionValue::List(vec![first, item]),
+        (true, None) => OptionValue::List(vec![item]),
     };
     options.retain(|entry| entry.name != name);
-    options.push(Entry { name: name.to_owned(), value });
+    options.push(OptionEntry { name: name.to_owned(), value });
 }

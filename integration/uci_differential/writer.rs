@@ -1,21 +1,21 @@
-//! Commands as text, in all the ways of spelling that libuci takes, one drawn for each place.
+//! Writes commands with random spellings, of all those that libuci accepts.
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use super::model::Command;
 
-/// A part of the text.
+/// A piece of the text: a command, a comment or an empty line.
 #[derive(Debug)]
 pub struct Piece {
-    /// Which command it is; none for comments and empty lines.
+    /// The index of the command; none for comments and empty lines.
     pub command: Option<usize>,
     pub text: Vec<u8>,
     /// The line of its first word.
     pub line: usize,
-    /// The line of its last argument's end.
+    /// The line in which its last argument ends.
     pub last_line: usize,
-    /// What follows begins a line.
+    /// Whether the next piece begins a line.
     pub ends_line: bool,
 }
 
@@ -24,7 +24,7 @@ pub fn text_of(pieces: &[Piece]) -> Vec<u8> {
     pieces.iter().flat_map(|piece| piece.text.iter().copied()).collect()
 }
 
-/// How many lines end in it.
+/// The number of newlines.
 pub fn newlines(text: &[u8]) -> usize {
     text.split(|&byte| byte == b'\n').count() - 1
 }
@@ -46,7 +46,7 @@ pub fn write(commands: &[Command], rng: &mut StdRng) -> Vec<Piece> {
             line += 1;
         }
         let last = at + 1 == commands.len();
-        // What begins a line may be indented by anything that C takes for white space, what follows a `;` by less.
+        // A line may be indented by all white space of C, a command after a `;` only by blanks and tabs.
         let indent = one_of(rng, if begins_line { &["", " ", "\t", " \x0b\x0c", "\r"] } else { &["", " ", "\t "] });
         let mut text = indent.as_bytes().to_vec();
         let ending = self::command(command, rng, &mut text);
@@ -60,18 +60,18 @@ pub fn write(commands: &[Command], rng: &mut StdRng) -> Vec<Piece> {
     pieces
 }
 
-/// What the end of a command allows behind it.
+/// What may follow a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
-    /// Its last argument has quotes or a backslash in it: a `;` may follow at once.
+    /// Its last argument has quotes or a backslash: a `;` may follow directly.
     Shortened,
-    /// Its last argument is plain: a `;` right behind it would hide the rest of the line.
+    /// Its last argument is plain: a `;` directly after it would hide the rest of the line.
     Plain,
-    /// It could have one argument more: a `;` would be taken for that one.
+    /// It could have another argument: a `;` would be that argument.
     Optional,
 }
 
-/// What stands between a command and the next, and whether that begins a line.
+/// Draws what separates two commands, and whether the second begins a line.
 fn tail(ending: Ending, last: bool, rng: &mut StdRng) -> (&'static str, bool) {
     let separator = !last && ending != Ending::Optional && rng.random_bool(0.2);
     match (separator, ending) {
@@ -83,7 +83,7 @@ fn tail(ending: Ending, last: bool, rng: &mut StdRng) -> (&'static str, bool) {
     }
 }
 
-/// Appends a command without what stands around it.
+/// Appends a command.
 fn command(command: &Command, rng: &mut StdRng, text: &mut Vec<u8>) -> Ending {
     let (long, short) = match command {
         Command::Package(_) => ("package", "p"),
@@ -92,7 +92,7 @@ fn command(command: &Command, rng: &mut StdRng, text: &mut Vec<u8>) -> Ending {
         Command::Set { list: false, .. } => ("option", "o"),
     };
     text.extend_from_slice(one_of(rng, &[long, long, short]).as_bytes());
-    // A keyword ends at a blank or a tab alone.
+    // A keyword ends only at a blank or a tab.
     text.extend_from_slice(one_of(rng, &[" ", "\t", "  ", "\t\x0b", " \r\x0c "]).as_bytes());
     let (first, second) = match command {
         Command::Package(name) => return argument(name.as_bytes(), rng, text),
@@ -100,7 +100,7 @@ fn command(command: &Command, rng: &mut StdRng, text: &mut Vec<u8>) -> Ending {
         Command::Set { name, value, .. } => (name, Some(value.as_slice())),
     };
     argument(first.as_bytes(), rng, text);
-    // An argument of no length is as good as none.
+    // An empty argument is the same as none.
     let Some(second) = second.filter(|second| !second.is_empty() || rng.random_bool(0.5)) else {
         return Ending::Optional;
     };
@@ -108,7 +108,7 @@ fn command(command: &Command, rng: &mut StdRng, text: &mut Vec<u8>) -> Ending {
     argument(second, rng, text)
 }
 
-/// Appends an argument, in one piece or in several that are spelled in different ways.
+/// Appends an argument in one or several pieces with different spellings.
 fn argument(bytes: &[u8], rng: &mut StdRng, text: &mut Vec<u8>) -> Ending {
     if bytes.is_empty() {
         text.extend_from_slice(one_of(rng, &["''", "\"\"", "\"\"''"]).as_bytes());
@@ -128,10 +128,10 @@ fn argument(bytes: &[u8], rng: &mut StdRng, text: &mut Vec<u8>) -> Ending {
     if plain { Ending::Plain } else { Ending::Shortened }
 }
 
-/// Appends a part of an argument; true if it is as it was, without quotes and backslashes.
+/// Appends a part of an argument. Returns whether it is plain, without quotes and backslashes.
 fn spell(part: &[u8], rng: &mut StdRng, text: &mut Vec<u8>) -> bool {
     let before = text.len();
-    // Behind a backslash the end of a line is nothing: it has to be in quotes.
+    // A backslash drops the end of a line, so that it must be in quotes.
     let breaks_line = part.iter().any(|byte| b"\r\n".contains(byte));
     match rng.random_range(0..3) {
         0 if !part.contains(&b'\'') => text.extend([b"'", part, b"'"].concat()),

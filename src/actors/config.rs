@@ -1,64 +1,81 @@
-//! Follows the configuration files and makes the connections run as they say.
+//! Follows the configuration files: makes what they say the desired state, and sends what changed to the router and the
+//! connections.
 //!
-//! Each file is parsed and validated as a whole before anything is stopped. What is accepted becomes the desired state; at
-//! boot that differs from what runs in everything.
+//! A file is parsed and validated as a whole before anything is stopped. At boot nothing runs, so that everything has
+//! changed.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+mod credentials;
+mod file_log;
+
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, MailboxError, Recipient, StreamHandler, WrapFuture,
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, MailboxError, Recipient, ResponseActFuture, StreamHandler,
+    WrapFuture,
 };
 use futures_util::stream::unfold;
+use tokio::sync::oneshot;
 
+use self::file_log::FileLog;
 use super::desired::DesiredState;
-use super::fault_injection;
-use super::messages::{Reload, SetRules};
-use super::reconcile::{Reconciler, Refused, Sent};
+use super::messages::{Announce, Reload, ReloadNow, SetRules};
+use super::reconcile::{FailedRequest, Reconciler, Sent};
 use super::registry::Slot;
-use crate::config::watch::{ConfigFile, FirstReading, Reading, Requests, Watch};
-use crate::config::{InsecurePermissions, Loaded, Severity, Startup, load, merge, uci};
-use crate::cwmp::credentials::{Credentials, credentials};
-use crate::file::{Contents, ReadError};
+use super::reload_report::{ReloadReport, Reloaded};
+use super::supervised::{stops_at_once, supervised};
+use crate::config::diff::Changes;
+use crate::config::load::load;
+use crate::config::loaded::Loaded;
+use crate::config::merge::merge;
+use crate::config::startup::Startup;
+use crate::config::uci::SyntaxError;
+use crate::config::watch::{ConfigFile, FirstRead, ReadRequests, Watch};
+use crate::file::{Contents, ReadError, read};
 use crate::logging::LevelHandle;
+use crate::service_manager;
 use crate::status::{Status, StatusTable};
 
-use ConfigFile::{Cwmp, Xmpp};
-
-/// Why a file was not accepted.
+/// Why a file is refused.
 #[derive(Debug, thiserror::Error)]
 enum Rejection {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
-    Syntax(#[from] uci::SyntaxError),
+    Syntax(#[from] SyntaxError),
 }
 
-/// The actor that follows the files.
+impl Rejection {
+    /// Line and column, if the file is not UCI.
+    fn place(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Syntax(error) => Some((error.line, error.column)),
+            Self::Read(_) => None,
+        }
+    }
+}
+
+/// Takes what came of reading `/etc/config/xmpp`, if that was asked for.
+type ReloadReply = Option<oneshot::Sender<Reloaded>>;
+
+/// The actor that follows the configuration files.
 pub struct Config {
     startup: Arc<Startup>,
     level: Option<LevelHandle>,
     desired: DesiredState,
     status: StatusTable,
     router: Slot<Recipient<SetRules>>,
+    events: Slot<Recipient<Announce>>,
     reconciler: Reconciler,
-    logged: BTreeMap<ConfigFile, Logged>,
+    xmpp_log: FileLog,
+    cwmp_log: FileLog,
     /// None before the actor is started.
-    readings: Option<Requests>,
-}
-
-/// The last log lines about a file, each of which is logged once.
-#[derive(Default)]
-struct Logged {
-    /// Why the file is not accepted, if it is not.
-    rejection: Option<String>,
-    permissions: Option<InsecurePermissions>,
+    requests: Option<ReadRequests>,
 }
 
 impl Config {
-    /// An actor that reads the files when it is started. It writes the desired state, shows in the status table which
-    /// connections do not run, and sends the changes to the router and, by the reconciler, to the connections.
+    /// Creates an actor that reads the files when it is started. It writes the desired state, shows in the status table
+    /// which connections do not run, and announces what comes of each reading.
     #[must_use]
     pub(super) fn new(
         startup: Arc<Startup>,
@@ -66,140 +83,97 @@ impl Config {
         desired: DesiredState,
         status: StatusTable,
         router: Slot<Recipient<SetRules>>,
+        events: Slot<Recipient<Announce>>,
         reconciler: Reconciler,
     ) -> Self {
-        Self { startup, level, desired, status, router, reconciler, logged: BTreeMap::new(), readings: None }
+        let (xmpp_log, cwmp_log) = (FileLog::new(startup.config.clone()), FileLog::new(startup.cwmp_config.clone()));
+        Self { startup, level, desired, status, router, events, reconciler, xmpp_log, cwmp_log, requests: None }
     }
 
-    fn path(&self, file: ConfigFile) -> &Path {
-        match file {
-            Xmpp => &self.startup.config,
-            Cwmp => &self.startup.cwmp_config,
-        }
-    }
-
-    /// Logs insecure permissions of a file once.
-    fn warn_of_permissions(&mut self, file: ConfigFile, mode: u32) {
-        let permissions = InsecurePermissions::of(mode);
-        let before = std::mem::replace(&mut self.logged.entry(file).or_default().permissions, permissions);
-        if let Some(permissions) = permissions.filter(|_| permissions != before) {
-            tracing::warn!("{}: {permissions}", self.path(file).display());
-        }
-    }
-
-    fn take_xmpp(&mut self, contents: Result<Contents, ReadError>, ctx: &mut Context<Self>) {
-        let file = self.path(Xmpp).to_owned();
-        match contents.map_err(Rejection::from).and_then(|contents| Ok(load(&file, &contents.text)?)) {
-            Ok(loaded) => {
-                self.log_recovery(Xmpp);
-                for problem in &loaded.problems {
-                    match problem.severity {
-                        Severity::Error => tracing::error!("{problem}; this section is refused"),
-                        Severity::Warning => tracing::warn!("{problem}"),
-                    }
-                }
-                self.accept(&loaded, ctx);
+    /// Loads `/etc/config/xmpp`. If it is refused, the desired state stays as it is.
+    fn load_xmpp(&mut self, contents: Result<Contents, ReadError>, reply: ReloadReply, ctx: &mut Context<Self>) {
+        let parse = |contents: Contents| Ok((load(&self.startup.config, &contents.text)?, contents));
+        match contents.map_err(Rejection::from).and_then(parse) {
+            Ok((loaded, contents)) => {
+                self.xmpp_log.log_recovery();
+                self.xmpp_log.log_problems(&contents.text, &loaded.problems);
+                self.apply(loaded, reply, ctx);
             }
-            Err(rejection) => self.reject(Xmpp, &rejection, "what runs goes on unchanged"),
-        }
-    }
-
-    fn take_cwmp(&mut self, contents: Result<Contents, ReadError>) {
-        let file = self.path(Cwmp).to_owned();
-        let found = contents.map_err(Rejection::from).and_then(|contents| Ok(credentials(&file, &contents.text)?));
-        match found {
-            Ok(Some(credentials)) => {
-                self.log_recovery(Cwmp);
-                self.set_credentials(Some(credentials));
+            Err(rejection) => {
+                self.xmpp_log.log_error(&format!("{rejection}; keeping the current settings"));
+                let (file, error) = (self.startup.config.clone(), rejection.to_string());
+                self.status.update_daemon(|daemon| daemon.config.refused = Some((SystemTime::now(), error.clone())));
+                self.finish(Reloaded::Refused { file, error, place: rejection.place() }, reply);
             }
-            Ok(None) => self.no_credentials(&file, "no userid and passwd in a section 'cpe'"),
-            Err(Rejection::Read(ReadError::Missing(_))) => self.no_credentials(&file, "there is no such file"),
-            Err(rejection) => self.reject(Cwmp, &rejection, "the credentials stay as they were"),
         }
     }
 
-    fn set_credentials(&mut self, credentials: Option<Credentials>) {
-        let is_new = credentials.is_some() && self.desired.lock().credentials != credentials;
-        self.desired.lock().credentials = credentials;
-        if is_new {
-            tracing::info!("{}: connection request credentials taken over", self.path(Cwmp).display());
-        }
-        self.router.do_send(SetRules(self.desired.rules()));
-    }
-
-    fn no_credentials(&mut self, file: &Path, why: &str) {
-        let line = format!("{}: {why}: no connection request can be authorized", file.display());
-        let before = self.logged.entry(Cwmp).or_default().rejection.replace(line.clone());
-        if before.as_ref() != Some(&line) {
-            tracing::warn!("{line}");
-        }
-        self.set_credentials(None);
-    }
-
-    fn reject(&mut self, file: ConfigFile, rejection: &Rejection, consequence: &str) {
-        let line = format!("{rejection}; {consequence}");
-        let before = self.logged.entry(file).or_default().rejection.replace(line.clone());
-        if before.as_ref() != Some(&line) {
-            tracing::error!("{line}");
+    /// Announces what came of reading `/etc/config/xmpp`, and answers it.
+    fn finish(&self, reloaded: Reloaded, reply: ReloadReply) {
+        self.events.do_send(Announce::Config(reloaded.summary()));
+        // Also if it is refused: the daemon waits for a valid one.
+        service_manager::ready(&reloaded.in_short());
+        if let Some(reply) = reply {
+            // Fails if the request was given up.
+            let _ = reply.send(reloaded);
         }
     }
 
-    /// Logs the recovery of a file; without it the old error would stay the last line about it.
-    fn log_recovery(&mut self, file: ConfigFile) {
-        if self.logged.entry(file).or_default().rejection.take().is_some() {
-            crate::notice!("{}: good again, and taken up", self.path(file).display());
-        }
-    }
-
-    /// Makes a file's settings the desired ones, and sends everyone concerned what changed.
-    fn accept(&mut self, loaded: &Loaded, ctx: &mut Context<Self>) {
-        let (before, settings) = {
+    /// Makes the loaded settings the desired ones, and sends what changed. A refused section keeps its previous value.
+    fn apply(&mut self, loaded: Loaded, reply: ReloadReply, ctx: &mut Context<Self>) {
+        self.status.update_daemon(|daemon| daemon.config.taken_up = Some(SystemTime::now()));
+        let (previous, settings) = {
             let mut desired = self.desired.lock();
-            let settings = merge(&desired.settings, loaded);
+            let settings = merge(&desired.settings, &loaded);
             desired.refused = loaded.refused_connections().collect();
-            (std::mem::replace(&mut desired.settings, settings.clone()).general, settings)
+            desired.sections = loaded.connections;
+            (std::mem::replace(&mut desired.settings, settings.clone()), settings)
         };
-        if before.log_level != settings.general.log_level
-            && let Some(level) = &self.level
-        {
+        if let Some(level) = &self.level {
             level.set(settings.general.log_level);
         }
         self.router.do_send(SetRules(self.desired.rules()));
-        // Waits for one answer of the supervisor, before which no other file is taken.
-        let sent = self.reconciler.clone().apply(before, settings);
-        ctx.wait(sent.into_actor(self).map(|sent, config, ctx| config.sent(sent, ctx)));
+        // The supervisor answers at once what runs; until then no other file is taken.
+        let sent = self.reconciler.clone().apply(previous.general, settings);
+        let problems = loaded.problems;
+        ctx.wait(sent.into_actor(self).map(|sent, config, ctx| {
+            let changes = config.on_sent(sent, ctx);
+            let file = config.startup.config.clone();
+            config.finish(Reloaded::TakenUp { file, changes, problems }, reply);
+        }));
     }
 
-    fn sent(&mut self, sent: Result<Sent, MailboxError>, ctx: &mut Context<Self>) {
-        match sent {
-            Ok(Sent { changes, refused }) => {
-                if !changes.is_empty() {
-                    tracing::info!("{}: {changes}", self.path(Xmpp).display());
-                }
-                ctx.spawn(refused.into_actor(self).map(|refused, config, _| config.answered(&refused)));
+    /// The changes were sent to the supervisor of the connections. Returns them, unless it is down.
+    fn on_sent(&mut self, sent: Result<Sent, MailboxError>, ctx: &mut Context<Self>) -> Option<Changes> {
+        let changes = if let Ok(Sent { changes, failed }) = sent {
+            if !changes.is_empty() {
+                crate::notice!("{}: {changes}", self.startup.config.display());
             }
-            Err(_) => {
-                tracing::info!("the supervisor of the connections is down: it is restarted with the new settings");
+            ctx.spawn(failed.into_actor(self).map(|failed, config, _| config.on_answers(&failed)));
+            Some(changes)
+        } else {
+            tracing::info!("the supervisor of the connections is down: it is restarted with the new settings");
+            None
+        };
+        self.show_inactive();
+        changes
+    }
+
+    /// The supervisor of the connections has answered all requests; these failed.
+    fn on_answers(&mut self, failed: &[FailedRequest]) {
+        for request in failed {
+            // A later file that disables the connection makes the request obsolete.
+            let is_obsolete = self.desired.lock().settings.enabled_connection(request.connection).is_none();
+            if !is_obsolete || request.is_stop() {
+                tracing::warn!("{request}");
             }
         }
+        // A connection that crashed just before it was stopped may have written its status again.
         self.show_inactive();
     }
 
-    /// The supervisor answered all requests of a reload.
-    fn answered(&mut self, refused: &[Refused]) {
-        for refused in refused {
-            // A later reload that stopped the connection overtook the request.
-            let overtaken = self.desired.lock().settings.enabled_connection(refused.connection).is_none();
-            if !overtaken || refused.is_stop() {
-                tracing::warn!("{refused}");
-            }
-        }
-        // A connection that crashed just before it was stopped may have shown itself again.
-        self.show_inactive();
-    }
-
-    /// Shows the connections that are not to run: those that are disabled, and those that are refused and did not run
-    /// before.
+    /// Shows in the status table which connections do not run: those that are disabled, and those that are refused and did
+    /// not run before.
     fn show_inactive(&self) {
         let desired = self.desired.lock();
         let (settings, status) = (&desired.settings, &self.status);
@@ -210,8 +184,9 @@ impl Config {
             }
         }
         for id in desired.refused.iter().filter(|id| !settings.connections.contains_key(id)) {
-            let why = "the section is refused; the log says why";
-            status.set_inactive(*id, "", Status::ErrorMisconfigured, Some(why));
+            let section = desired.sections.iter().find(|section| section.connection == Some(*id));
+            let why = section.and_then(|section| section.refused.as_deref());
+            status.set_inactive(*id, "", Status::ErrorMisconfigured, why);
         }
     }
 }
@@ -220,28 +195,32 @@ impl Actor for Config {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        fault_injection::register(&"config", ctx);
-        fault_injection::start(&"config");
-        // At boot nothing runs that half a file could stop.
+        // At boot nothing runs that an incomplete file could stop.
         let is_boot = self.desired.lock().settings.connections.is_empty();
-        let first = if is_boot { FirstReading::AsIs } else { FirstReading::Settled };
-        let watch = Watch::new([Xmpp, Cwmp].map(|file| (file, self.path(file).to_owned())), first);
-        self.readings = Some(watch.requests());
+        let first = if is_boot { FirstRead::AsIs } else { FirstRead::Settled };
+        let files =
+            [(ConfigFile::Xmpp, self.startup.config.clone()), (ConfigFile::Cwmp, self.startup.cwmp_config.clone())];
+        let watch = Watch::new(files, first);
+        self.requests = Some(watch.requests());
         ctx.add_stream(Box::pin(unfold(watch, |mut watch| async move {
-            let reading = fault_injection::at_work(&"config", watch.next()).await;
-            Some((reading, watch))
+            let settled = watch.next().await;
+            Some((settled, watch))
         })));
     }
 }
 
-impl StreamHandler<Reading> for Config {
-    fn handle(&mut self, Reading { file, contents }: Reading, ctx: &mut Context<Self>) {
+impl StreamHandler<(ConfigFile, Result<Contents, ReadError>)> for Config {
+    fn handle(&mut self, (file, contents): (ConfigFile, Result<Contents, ReadError>), ctx: &mut Context<Self>) {
+        let log = match file {
+            ConfigFile::Xmpp => &mut self.xmpp_log,
+            ConfigFile::Cwmp => &mut self.cwmp_log,
+        };
         if let Ok(Contents { mode, .. }) = contents {
-            self.warn_of_permissions(file, mode);
+            log.log_permissions(mode);
         }
         match file {
-            Xmpp => self.take_xmpp(contents, ctx),
-            Cwmp => self.take_cwmp(contents),
+            ConfigFile::Xmpp => self.load_xmpp(contents, None, ctx),
+            ConfigFile::Cwmp => _ = self.load_cwmp(contents),
         }
     }
 
@@ -252,12 +231,28 @@ impl Handler<Reload> for Config {
     type Result = ();
 
     fn handle(&mut self, _: Reload, _: &mut Context<Self>) {
-        self.logged.clear();
-        if let Some(readings) = &self.readings {
-            readings.read_all();
+        self.xmpp_log.forget();
+        self.cwmp_log.forget();
+        if let Some(requests) = &self.requests {
+            requests.read_all();
         }
     }
 }
 
-super::stops_at_once!(Config, "config");
-fault_injection::handles_crash!(Config);
+/// At once, and not when the files have settled.
+impl Handler<ReloadNow> for Config {
+    type Result = ResponseActFuture<Self, Option<ReloadReport>>;
+
+    fn handle(&mut self, _: ReloadNow, ctx: &mut Context<Self>) -> Self::Result {
+        self.xmpp_log.forget();
+        self.cwmp_log.forget();
+        let cwmp = self.load_cwmp(read(&self.startup.cwmp_config));
+        let (reply, reloaded) = oneshot::channel();
+        self.load_xmpp(read(&self.startup.config), Some(reply), ctx);
+        let report = async move { Some(ReloadReport { xmpp: reloaded.await.ok()?, cwmp }) };
+        Box::pin(report.into_actor(self))
+    }
+}
+
+supervised!(Config);
+stops_at_once!(Config, "config");

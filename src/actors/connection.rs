@@ -1,245 +1,253 @@
-//! One connection: finds a server, logs in, stays online, and comes back. It owns its server list, its retry policy and its
-//! keepalive timer; it ends only when it is told to.
+//! One connection: finds a server, logs in, stays online, and reconnects. It ends only when it is asked to stop.
 //!
-//! | state | what happens there | left for |
-//! | --- | --- | --- |
-//! | Resolving | the servers are looked up | Attempting; Waiting when that fails |
-//! | Attempting | one server is attempted, from TCP to bind | Online; Attempting (the next server); Waiting after the last one; Resolving on `see-other-host` |
-//! | Waiting | a wait of the retry policy | Resolving (a new pass); Attempting where the failure asked for a wait |
-//! | Online | stanzas are exchanged | Waiting when the stream is lost; Resolving on `see-other-host` and `reset` |
-//! | Closing | `</stream:stream>` is exchanged | the actor's end |
-//!
-//! Stop leads from Online to Closing, and from every other state to the actor's end. What each wait and limit is for,
-//! and when the status changes, is in `docs/connection.md`.
+//! Its states, and the reasons for each wait and limit, are in `docs/connection.md`. `ServerSearch` decides which server is
+//! attempted next and when; `Attempt` attempts it; `Online` answers what it sends. The actor carries out the transitions
+//! between the states: it runs their futures and timers, and exchanges messages with the other actors.
 
-mod connecting;
+mod attempting;
+mod bound_resource;
+pub mod context;
+mod failure;
 mod online;
+mod outage;
+mod pending_requests;
+mod questions;
+mod requests;
 mod server_list;
+mod server_search;
+mod status_row;
+mod suspended;
 
-use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, SpawnHandle, StreamHandler};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, SpawnHandle, StreamHandler, WrapFuture};
 use tokio::time::Instant;
 
-use self::connecting::{Failure, Outlook};
-use self::online::{BoundResource, Online};
-use self::server_list::ServerList;
-use super::fault_injection;
-use super::messages::{AuthorizeRequest, DiscoQuery, Reconnect};
-use super::registry::Slot;
-use crate::config::model::{Connection as Settings, ConnectionId};
-use crate::shutdown;
-use crate::status::{Report, Status, StatusTable};
-use crate::supervision::{Stop, Update};
-use crate::xmpp::connect::{Account, Session, SessionStart};
-use crate::xmpp::resolve::Resolver;
-use crate::xmpp::retry::RetryPolicy;
-use crate::xmpp::servers::ServerAddress;
-use crate::xmpp::session::{End, Event, StreamCommand};
-use crate::xmpp::stream_error::{Consequence, consequence};
-use crate::xmpp::tls::{LazyTls, TlsSettings, TrustStores};
-
-/// What all connections share. Cheap to clone.
-#[derive(Clone)]
-pub struct ConnectionContext {
-    /// The router, which decides on connection requests.
-    pub authorize: Slot<Recipient<AuthorizeRequest>>,
-    /// The router, which knows what a sender of disco#info may learn.
-    pub disco: Slot<Recipient<DiscoQuery>>,
-    /// Holds the status of each connection.
-    pub status: StatusTable,
-    /// Looks servers up.
-    pub resolver: Arc<Resolver>,
-    /// What is trusted, shared by all connections.
-    pub trust: TrustStores,
-}
+use self::attempting::{Attempt, FailedAttempt, account, ascii_domain};
+use self::bound_resource::BoundResource;
+use self::context::ConnectionContext;
+use self::online::Online;
+use self::questions::Question;
+use self::server_search::{AfterWait, ServerSearch, Transition};
+use self::status_row::StatusRow;
+use self::suspended::SuspendedStream;
+use super::supervised::supervised;
+use crate::config::model::ConnectionSettings;
+use crate::status::Status;
+use crate::xmpp::bind::SessionStart;
+use crate::xmpp::established::{StreamEnd, StreamEvent};
+use crate::xmpp::login::Session;
+use crate::xmpp::resolve::{Query, ResolveError, resolve};
+use crate::xmpp::servers::{ResolvedServer, ServerAddress};
+use crate::xmpp::tls::{LazyTls, TlsSettings};
 
 /// The actor of one connection.
 pub struct Connection {
-    settings: Settings,
+    settings: ConnectionSettings,
     context: ConnectionContext,
-    policy: RetryPolicy,
-    servers: ServerList,
+    row: StatusRow,
+    search: ServerSearch,
     tls: LazyTls,
     state: State,
-    /// The resource that was bound last, for as long as its stream is up or may be resumed.
-    resource: Option<BoundResource>,
-    /// How many resources were bound.
-    bound: u64,
-    /// What the present pass shows when its last server fails as well.
-    failure: Option<Failure>,
-    /// `see-other-host` in a row.
-    redirects: u8,
-    /// A `reset` was followed at once; the next one is not, until a stream has come up in between.
-    was_reset: bool,
+    /// A lost stream that is to be resumed.
+    suspended: Option<SuspendedStream>,
+    /// Number of resources bound so far.
+    bind_count: u64,
 }
 
 enum State {
-    Idle,
-    Resolving(SpawnHandle),
-    Attempting(SpawnHandle),
-    Waiting { then: Then, until: Instant, job: SpawnHandle },
-    Online(Box<Online>),
+    Resolving,
+    Attempting,
+    Waiting { then: AfterWait, until: Instant, timer: SpawnHandle },
+    Online { online: Box<Online>, session: SpawnHandle, keepalive_check: Option<SpawnHandle> },
     Closing,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Then {
-    Attempt,
-    NewPass,
-}
-
-/// The connection's name in the log.
-struct Name<'a>(&'a Settings);
-
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connection {} ({})", self.0.id, self.0.alias)
-    }
 }
 
 impl Connection {
     /// A connection that begins when it is started.
     #[must_use]
-    pub fn new(settings: Settings, context: ConnectionContext) -> Self {
-        // Now, and not when it is started: what is decided about it in between is not to be undone.
-        context.status.begin(settings.id, &settings.alias);
-        let policy = RetryPolicy::new(settings.retry);
+    pub fn new(settings: ConnectionSettings, context: ConnectionContext) -> Self {
+        // Not when it is started: that could undo what is reported about it in between.
+        let row = StatusRow::begin(context.status.clone(), &settings);
         let tls_settings = TlsSettings { ca: settings.tls_ca.clone(), verify: settings.tls_verify };
-        let tls = LazyTls::new(tls_settings, context.trust.clone());
         Self {
+            row,
+            search: ServerSearch::new(settings.retry),
+            tls: LazyTls::new(tls_settings, context.trust.clone()),
             settings,
             context,
-            policy,
-            servers: ServerList::default(),
-            tls,
-            state: State::Idle,
-            resource: None,
-            bound: 0,
-            failure: None,
-            redirects: 0,
-            was_reset: false,
+            state: State::Resolving,
+            suspended: None,
+            bind_count: 0,
         }
     }
 
-    /// The domain as DNS has it.
-    fn ascii_domain(&self) -> String {
-        idna::domain_to_ascii(&self.settings.domain).unwrap_or_else(|_| self.settings.domain.clone())
-    }
-
-    /// The part of the settings that a login needs.
-    fn account(&self) -> Account {
-        Account {
-            username: self.settings.username.clone(),
-            password: self.settings.password.clone(),
-            domain: self.settings.domain.clone(),
-            ascii_domain: self.ascii_domain(),
-            resource: self.settings.resource.clone(),
-            use_tls: self.settings.use_tls,
-        }
-    }
-
-    fn id(&self) -> ConnectionId {
-        self.settings.id
-    }
-
-    fn name(&self) -> Name<'_> {
-        Name(&self.settings)
-    }
-
-    /// Changes this connection's row of the status table.
-    fn report(&self, change: impl FnOnce(&mut Report)) {
-        self.context.status.update(self.id(), change);
-    }
-
-    fn enter(&self, status: Status) {
-        self.context.status.enter(self.id(), status);
-    }
-
-    /// Ends what is under way.
-    fn leave(&mut self, ctx: &mut Context<Self>) {
-        match std::mem::replace(&mut self.state, State::Idle) {
-            State::Resolving(job) | State::Attempting(job) | State::Waiting { job, .. } => {
-                ctx.cancel_future(job);
+    /// Carries out a transition.
+    fn go(&mut self, transition: Transition, ctx: &mut Context<Self>) {
+        match transition {
+            Transition::Attempt => self.attempt(ctx),
+            Transition::NextServer { error } => {
+                self.row.update(|report| report.error = Some(error));
+                self.attempt(ctx);
             }
-            State::Online(online) => online.leave(ctx),
-            State::Idle | State::Closing => {}
+            Transition::Redirect(target) => {
+                self.resolve(Query::Targets(vec![target]), ServerSearch::redirect_resolved, ctx);
+            }
+            Transition::Reset => {
+                self.tls.forget();
+                self.begin_pass(ctx);
+            }
+            Transition::Wait { wait, then, failure } => {
+                self.row.update(|report| report.error = Some(failure.error));
+                self.row.set_status(failure.status);
+                self.wait(wait, then, ctx);
+            }
         }
+    }
+
+    fn begin_pass(&mut self, ctx: &mut Context<Self>) {
+        let query = self.search.begin_pass(&self.settings, &ascii_domain(&self.settings));
+        self.resolve(query, ServerSearch::resolved, ctx);
+    }
+
+    /// Looks servers up; `decide` says what follows.
+    fn resolve(
+        &mut self,
+        query: Query,
+        decide: fn(&mut ServerSearch, Result<Vec<ResolvedServer>, ResolveError>, &ConnectionSettings) -> Transition,
+        ctx: &mut Context<Self>,
+    ) {
+        self.state = State::Resolving;
+        self.row.set_status(Status::Connecting);
+        let resolver = Arc::clone(&self.context.resolver);
+        self.run(async move { resolve(query, &resolver).await }, ctx, move |connection, result, ctx| {
+            let transition = decide(&mut connection.search, result, &connection.settings);
+            connection.go(transition, ctx);
+        });
+    }
+
+    /// Attempts the present server.
+    fn attempt(&mut self, ctx: &mut Context<Self>) {
+        let Some(server) = self.search.present().cloned() else { return self.begin_pass(ctx) };
+        self.state = State::Attempting;
+        let attempt = Attempt {
+            pass: self.search.policy.pass(),
+            account: account(&self.settings),
+            tls: self.tls.clone(),
+            management: self.suspended.as_ref().map(|suspended| Rc::clone(&suspended.resource.management)),
+            row: self.row.clone(),
+        };
+        self.run(attempt.run(server), ctx, |connection, result, ctx| match result {
+            Ok((session, address)) => connection.go_online(session, &address, ctx),
+            Err(FailedAttempt { at, error }) => {
+                connection.suspended = connection.suspended.take().and_then(|stream| stream.attempt_failed(&error));
+                let transition = connection.search.attempt_failed(&at, &error, &connection.settings);
+                connection.go(transition, ctx);
+            }
+        });
+    }
+
+    fn wait(&mut self, wait: Duration, then: AfterWait, ctx: &mut Context<Self>) {
+        let until = Instant::now() + wait;
+        let timer = ctx.run_later(wait, move |connection, ctx| match then {
+            AfterWait::NextServer => connection.attempt(ctx),
+            AfterWait::NewPass => connection.begin_pass(ctx),
+        });
+        self.state = State::Waiting { then, until, timer };
+        self.row.update(|report| report.next = Some(until));
+    }
+
+    /// Shortens a present wait. Returns what remains of it.
+    fn shorten_wait(&mut self, ctx: &mut Context<Self>) -> Option<Duration> {
+        let State::Waiting { then, until, timer } = self.state else { return None };
+        ctx.cancel_future(timer);
+        let wait = self.search.shorten_wait(until.saturating_duration_since(Instant::now()));
+        self.wait(wait, then, ctx);
+        Some(wait)
     }
 
     fn go_online(&mut self, session: Session, address: &ServerAddress, ctx: &mut Context<Self>) {
-        let (tls, description) = (session.tls, session.description.clone());
-        let (handled, resource) = match (&session.start, self.resource.take()) {
+        let (verb, resource) = match (&session.start, self.suspended.take()) {
             (SessionStart::Bound { jid, manageable }, _) => {
-                self.bound += 1;
-                (None, BoundResource::new(jid.clone(), *manageable, self.bound))
+                self.bind_count += 1;
+                ("online", BoundResource::new(jid.clone(), *manageable, self.bind_count, self.row.clone()))
             }
-            (SessionStart::Resumed { handled }, Some(resumed)) => (Some(*handled), resumed),
-            // Only what is there is offered for resumption.
+            (SessionStart::Resumed { .. }, Some(suspended)) => ("stream resumed", suspended.resource),
+            // It does not happen: only a suspended resource is offered for resumption.
             (SessionStart::Resumed { .. }, None) => return self.begin_pass(ctx),
         };
-        let verb = if handled.is_none() { "online" } else { "stream resumed" };
-        tracing::info!("{}: {verb} as {} at {address} ({description})", self.name(), resource.jid);
-        let jid = resource.jid.to_string();
-        self.report(|report| {
-            report.jid = Some(jid);
-            report.tls = tls;
+        let recovery = self.search.online();
+        crate::notice!("{verb} as {} at {address} ({}){recovery}", resource.jid, session.description);
+        self.row.set_jid(&resource.jid.to_string());
+        self.row.update(|report| {
+            report.tls = session.tls;
             report.next = None;
             report.error = None;
         });
-        self.enter(Status::Enabled);
-        self.servers.online();
-        let management = Rc::clone(&resource.management);
-        self.resource = Some(resource);
-        self.state = State::Online(Box::new(Online::begin(session, self.settings.keepalive, management, ctx)));
-        match handled {
-            None => self.send_initial_presence(),
-            Some(handled) => self.retransmit(handled),
-        }
+        self.row.set_status(Status::Enabled);
+        let (online, events) = Online::begin(session, resource, self.settings.keepalive);
+        let session = ctx.add_stream(Box::pin(events));
+        self.state = State::Online { online: Box::new(online), session, keepalive_check: None };
         self.check_keepalive(ctx);
     }
 
-    /// An established stream is over.
-    fn lost(&mut self, end: &End, ctx: &mut Context<Self>) {
-        let State::Online(online) = std::mem::replace(&mut self.state, State::Idle) else { return };
+    /// Probes the server if that is due, and sets the timer for the next check.
+    fn check_keepalive(&mut self, ctx: &mut Context<Self>) {
+        let State::Online { online, keepalive_check, .. } = &mut self.state else { return };
+        if let Some(timer) = keepalive_check.take() {
+            ctx.cancel_future(timer);
+        }
+        match online.check_keepalive() {
+            Ok(None) => {}
+            Ok(Some(next)) => {
+                let wait = next.saturating_duration_since(Instant::now());
+                *keepalive_check = Some(ctx.run_later(wait, Self::check_keepalive));
+            }
+            Err(fault) => self.lost(&StreamEnd::Fault(fault), ctx),
+        }
+    }
+
+    /// The stream is over.
+    fn lost(&mut self, end: &StreamEnd, ctx: &mut Context<Self>) {
+        let State::Online { online, session, keepalive_check } = std::mem::replace(&mut self.state, State::Resolving)
+        else {
+            return;
+        };
+        ctx.cancel_future(session);
+        if let Some(timer) = keepalive_check {
+            ctx.cancel_future(timer);
+        }
+        self.row.update(|report| report.tls = false);
         let lived = online.since.elapsed();
-        online.leave(ctx);
-        self.report(|report| report.tls = false);
-        self.resource = self.resource.take().filter(|resource| end.is_resumable() && resource.is_resumable());
-        let follows = match end {
-            End::StreamError(condition) => consequence(condition),
-            End::Closed | End::ClosedByServer | End::Fault(_) | End::Count(_) => Consequence::Lost,
-        };
-        if self.policy.settle(lived) {
-            self.redirects = 0;
-            // What was looked up so long ago is out of date.
-            self.servers.clear();
-        }
-        match follows {
-            Consequence::SeeOther(target) if self.follow(&target) => return self.redirect(target, ctx),
-            Consequence::Reset if !self.was_reset => {
-                tracing::info!("{}: the server resets the stream; connecting again at once", self.name());
-                self.was_reset = true;
-                self.tls.forget();
-                return self.begin_pass(ctx);
+        self.suspended = if end.is_resumable() { SuspendedStream::new(online.resource) } else { None };
+        let transition = self.search.stream_ended(end, lived, &self.settings);
+        self.go(transition, ctx);
+    }
+
+    /// Asks the router; the reply belongs to the resource that received the request.
+    fn ask(&mut self, question: Question, ctx: &mut Context<Self>) {
+        let reply = question.ask(&self.context, &self.settings.alias, &self.row);
+        ctx.spawn(reply.into_actor(self).map(|reply, connection, _| {
+            let resource = match &mut connection.state {
+                State::Online { online, .. } => Some(&mut online.resource),
+                _ => connection.suspended.as_mut().map(|suspended| &mut suspended.resource),
+            };
+            if let Some(resource) = resource {
+                resource.reply(reply);
             }
-            _ => self.was_reset = false,
-        }
-        let rng = &mut rand::rng();
-        let (status, next) = match follows {
-            Consequence::Conflict => (Status::Error, self.policy.stream_lost(self.policy.floor_after_conflict(), rng)),
-            Consequence::FailedAttempt => (Status::Error, self.next_after_failure(Duration::ZERO)),
-            Consequence::SeeOther(_) | Consequence::Reset | Consequence::Lost => {
-                (Status::Dormant, self.policy.stream_lost(Duration::ZERO, rng))
-            }
-        };
-        let failure = Failure::new(status, end);
-        let seconds = lived.as_secs();
-        tracing::warn!("{}: stream lost after {seconds} s: {}; {}", self.name(), failure.error, Outlook(next));
-        self.proceed_after_failure(failure, next, ctx);
+        }));
+    }
+
+    /// Runs the work of a state, then `next` with its result.
+    fn run<T: 'static>(
+        &mut self,
+        work: impl Future<Output = T> + 'static,
+        ctx: &mut Context<Self>,
+        next: impl FnOnce(&mut Self, T, &mut Context<Self>) + 'static,
+    ) {
+        ctx.spawn(work.into_actor(self).map(|done, connection, ctx| next(connection, done, ctx)));
     }
 }
 
@@ -247,89 +255,32 @@ impl Actor for Connection {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        fault_injection::register(&format_args!("connection {}", self.id()), ctx);
-        fault_injection::start(&format_args!("connection {}", self.id()));
         if !self.settings.tls_verify {
-            tracing::warn!("{}: tls_verify is 0: any certificate is accepted", self.name());
+            tracing::warn!("tls_verify is 0: any certificate is accepted");
         }
         self.begin_pass(ctx);
     }
 }
 
-impl StreamHandler<Event> for Connection {
-    fn handle(&mut self, event: Event, ctx: &mut Context<Self>) {
-        match event {
-            Event::Element(element) => self.received(*element, ctx),
-            Event::Ended(End::Closed) => ctx.stop(),
-            Event::Ended(_) if matches!(self.state, State::Closing) => ctx.stop(),
-            Event::Ended(end) => self.lost(&end, ctx),
+impl StreamHandler<StreamEvent> for Connection {
+    fn handle(&mut self, event: StreamEvent, ctx: &mut Context<Self>) {
+        match (event, &mut self.state) {
+            (StreamEvent::Element(element), State::Online { online, .. }) => {
+                if let Some(question) = online.received(*element) {
+                    self.ask(question, ctx);
+                }
+            }
+            (StreamEvent::Element(_), _) => {}
+            (StreamEvent::Ended(StreamEnd::Closed), _) | (StreamEvent::Ended(_), State::Closing) => ctx.stop(),
+            (StreamEvent::Ended(end), _) => self.lost(&end, ctx),
         }
     }
 
-    /// The end of a stream is an event of its own; the actor goes on.
+    /// Keeps the actor running: by default it stops at the end of a stream.
     fn finished(&mut self, _: &mut Context<Self>) {}
 }
 
-impl Handler<Stop> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, _: Stop, ctx: &mut Context<Self>) {
-        if fault_injection::ignores_stop(self, &format_args!("connection {}", self.id()), ctx) {
-            return;
-        }
-        if matches!(self.state, State::Online(_)) {
-            self.reject_pending();
-        }
-        if let State::Online(online) = &self.state
-            && online.send(StreamCommand::Close)
-        {
-            tracing::info!("{}: closing the stream", self.name());
-            self.state = State::Closing;
-            // A server that has stopped reading leaves no room for the command: then the session never sees it.
-            ctx.run_later(shutdown::STREAM, |connection, ctx| {
-                tracing::info!("{}: closing the stream timed out: connection aborted", connection.name());
-                ctx.stop();
-            });
-            return;
-        }
-        if !matches!(self.state, State::Closing) {
-            ctx.stop();
-        }
-    }
-}
-
-/// Settings that take effect in place: aliases, keepalive interval, retry options.
-impl Handler<Update<Settings>> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, Update(settings): Update<Settings>, ctx: &mut Context<Self>) {
-        tracing::info!("{}: settings taken over in place", self.name());
-        let retry_changed = settings.retry != self.settings.retry;
-        self.settings = settings;
-        self.report(|report| report.alias.clone_from(&self.settings.alias));
-        self.policy.update(self.settings.retry);
-        if let State::Online(online) = &mut self.state {
-            online.keepalive.update(self.settings.keepalive);
-        }
-        if retry_changed {
-            // A wait of hours under the old settings must not outlive them.
-            self.shorten_wait(ctx);
-        }
-        self.check_keepalive(ctx);
-    }
-}
-
-impl Handler<Reconnect> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, _: Reconnect, ctx: &mut Context<Self>) {
-        if let Some(wait) = self.shorten_wait(ctx) {
-            tracing::info!("{}: asked to reconnect; next try in {:.1} s", self.name(), wait.as_secs_f64());
-        }
-    }
-}
-
-fault_injection::handles_crash!(Connection);
+supervised!(Connection);
 
 #[cfg(test)]
 mod tests;

@@ -1,22 +1,25 @@
-//! The control socket: one line of request, the answer, the end. `xmppd status` and `xmppd reconnect` speak to it.
+//! The control socket: one line of request, the answer, the end. `xmppd status`, `xmppd tr181`,
+//! `xmppd reload` and `xmppd reconnect` use it.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, StreamHandler, WrapFuture};
 use futures_util::stream::unfold;
-use rustix::fs::Mode;
+use rustix::fs::{Mode, fchmod};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-use rustix::process::umask;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::fault_injection;
-use super::registry::ConnectionRegistry;
-use crate::status::{StatusTable, render};
+use super::queries::Queries;
+use super::supervised::{stops_at_once, supervised};
+use crate::config::model::ConnectionId;
+use crate::text::OneLine;
 
 /// How long a client may take to say what it wants and to read the answer.
 const CLIENT_LIMIT: Duration = Duration::from_secs(5);
@@ -27,14 +30,16 @@ const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 /// How long is waited before the socket is opened where that failed.
 const OPEN_AGAIN: Duration = Duration::from_secs(5);
 
+/// How many clients may wait to be accepted.
+const BACKLOG: i32 = 128;
+
 /// The longest request.
 const MAX_REQUEST: u64 = 256;
 
 /// The actor that owns the socket.
 pub struct Control {
     socket: PathBuf,
-    status: StatusTable,
-    connections: ConnectionRegistry,
+    queries: Queries,
     /// The file of the socket, once it is open; it is removed at the end.
     ours: Option<FileId>,
     /// A failure to open the socket is logged.
@@ -44,8 +49,8 @@ pub struct Control {
 impl Control {
     /// An actor that opens the socket when it is started.
     #[must_use]
-    pub fn new(socket: PathBuf, status: StatusTable, connections: ConnectionRegistry) -> Self {
-        Self { socket, status, connections, ours: None, failure_logged: false }
+    pub fn new(socket: PathBuf, queries: Queries) -> Self {
+        Self { socket, queries, ours: None, failure_logged: false }
     }
 
     /// Opens the socket. Where that fails the daemon's work goes on without it, and it is tried again, unless another
@@ -75,7 +80,7 @@ impl Control {
     }
 }
 
-/// Opens the socket for root alone. An old one that nobody listens on any more is replaced.
+/// Opens the socket for root alone. An old one without a listener is replaced.
 fn open(path: &Path) -> io::Result<UnixListener> {
     if let Some(directory) = path.parent() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
@@ -91,17 +96,23 @@ fn open(path: &Path) -> io::Result<UnixListener> {
         }
         Err(_) => {}
     }
-    // It is born with its mode: nobody gets in between. Nothing else makes files here while the mask holds.
-    let mask = umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
-    let listener = UnixListener::bind(path);
-    umask(mask);
-    listener
+    // The file is created with the mode of the socket, so that it is never open to others. A umask would be that of all threads.
+    let socket = stream_socket()?;
+    fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    listen(&socket, BACKLOG)?;
+    UnixListener::from_std(socket.into())
+}
+
+/// A socket that never blocks, bound to nothing.
+fn stream_socket() -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
 }
 
 /// Knocks at the socket without waiting: one that listens may be stopped, with a full queue of clients.
 fn is_listened_on(path: &Path) -> Result<(), Errno> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let socket = stream_socket()?;
     match connect(&socket, &SocketAddrUnix::new(path)?) {
         Err(Errno::AGAIN) => Ok(()),
         outcome => outcome,
@@ -148,8 +159,6 @@ impl Actor for Control {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        fault_injection::register(&"control", ctx);
-        fault_injection::start(&"control");
         self.listen(ctx);
     }
 
@@ -164,8 +173,7 @@ impl Actor for Control {
 
 impl StreamHandler<UnixStream> for Control {
     fn handle(&mut self, client: UnixStream, ctx: &mut Context<Self>) {
-        let (status, connections) = (self.status.clone(), self.connections.clone());
-        let conversation = tokio::time::timeout(CLIENT_LIMIT, converse(client, status, connections));
+        let conversation = tokio::time::timeout(CLIENT_LIMIT, converse(client, self.queries.clone()));
         ctx.spawn(conversation.into_actor(self).map(|ended, _, _| {
             if let Ok(Err(error)) = ended {
                 tracing::debug!("control socket: {error}");
@@ -176,31 +184,57 @@ impl StreamHandler<UnixStream> for Control {
     fn finished(&mut self, _: &mut Context<Self>) {}
 }
 
-async fn converse(client: UnixStream, status: StatusTable, connections: ConnectionRegistry) -> io::Result<()> {
+async fn converse(client: UnixStream, queries: Queries) -> io::Result<()> {
     let mut client = BufReader::new(client);
     let mut request = String::new();
     (&mut client).take(MAX_REQUEST).read_line(&mut request).await?;
-    let answer = answer(request.trim(), &status, &connections);
+    let answer = answer(request.trim(), &queries).await;
     client.write_all(answer.as_bytes()).await?;
     client.shutdown().await
 }
 
-fn answer(request: &str, status: &StatusTable, connections: &ConnectionRegistry) -> String {
+async fn answer(request: &str, queries: &Queries) -> String {
     let words: Vec<&str> = request.split_whitespace().collect();
-    match words.as_slice() {
-        ["status"] => render(&status.all(), tokio::time::Instant::now()),
-        ["reconnect"] => {
-            connections.reconnect_all();
-            "ok\n".to_owned()
+    let answer = match words.as_slice() {
+        ["status"] => status("text", None, queries),
+        ["status", form @ ("text" | "colour" | "json"), connection @ ..] if connection.len() < 2 => {
+            status(form, connection.first().copied(), queries)
         }
-        _ => fault_injection::handle_request(request).unwrap_or_else(|| {
-            format!("error: '{}' is no request; expected status or reconnect\n", request.escape_debug())
+        ["tr181", path @ ..] if path.len() < 2 => {
+            queries.tr181_lines(path.first().copied().unwrap_or_default()).map_err(|error| error.to_string())
+        }
+        ["reconnect"] => queries.reconnect(None).map(|()| "ok\n".to_owned()).map_err(|error| error.to_string()),
+        ["reload"] => {
+            let report = queries.reload().await.map(|report| report.to_string());
+            report.ok_or_else(|| "the configuration could not be read: its actor crashed".to_owned())
+        }
+        _ => fault_injection::handle_request(request).ok_or_else(|| {
+            format!("'{}' is no request; expected status, tr181, reload or reconnect", request.escape_debug())
         }),
-    }
+    };
+    answer.unwrap_or_else(|error| format!("error: {error}\n"))
 }
 
-super::stops_at_once!(Control, "control");
-fault_injection::handles_crash!(Control);
+/// The status of all connections or one, as text, as text with colours, or as JSON.
+///
+/// # Errors
+/// That there is no such connection.
+fn status(form: &str, connection: Option<&str>, queries: &Queries) -> Result<String, String> {
+    let only = connection.map(connection_id).transpose()?;
+    let status = match form {
+        "json" => queries.status(only).map(|document| format!("{document}\n")),
+        form => queries.status_text(only, form == "colour"),
+    };
+    status.map_err(|error| error.to_string())
+}
+
+fn connection_id(text: &str) -> Result<ConnectionId, String> {
+    let number = text.parse().map_err(|_| format!("there is no connection '{}'", OneLine(text)))?;
+    Ok(ConnectionId(number))
+}
+
+supervised!(Control);
+stops_at_once!(Control, "control");
 
 #[cfg(test)]
 mod tests {

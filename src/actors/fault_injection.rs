@@ -1,31 +1,11 @@
-//! Fault injection for tests: actors can be told to panic or to ignore a stop. Without the feature `test-hooks` all of it
-//! is empty.
+//! Fault injection: tests make actors panic, freeze or ignore a stop. Without the feature `fault-injection` there is none.
 
-#[cfg(not(feature = "test-hooks"))]
+#[cfg(not(feature = "fault-injection"))]
 mod disabled;
-#[cfg(feature = "test-hooks")]
+#[cfg(feature = "fault-injection")]
 mod enabled;
 
-#[cfg(not(feature = "test-hooks"))]
+#[cfg(not(feature = "fault-injection"))]
 pub use disabled::*;
-#[cfg(feature = "test-hooks")]
+#[cfg(feature = "fault-injection")]
 pub use enabled::*;
-
-/// Lets tests make the actor panic.
-macro_rules! handles_crash {
-    ($actor:ty) => {
-        #[cfg(feature = "test-hooks")]
-        impl ::actix::Handler<$crate::actors::fault_injection::Crash> for $actor {
-            type Result = ::actix::ResponseActFuture<Self, ()>;
-
-            fn handle(
-                &mut self,
-                crash: $crate::actors::fault_injection::Crash,
-                _: &mut ::actix::Context<Self>,
-            ) -> Self::Result {
-                $crate::actors::fault_injection::crash(self, crash)
-            }
-        }
-    };
-}
-pub(crate) use handles_crash;

@@ -1,14 +1,19 @@
-//! The messages between the actors. Those of the supervisors are in [`crate::supervision`].
+//! The messages between the actors. Those of supervisors are in [`crate::supervision::messages`].
 
 use std::time::Duration;
 
 use actix::Message;
 use jid::BareJid;
+use tracing::Span;
 
+use super::reload_report::ReloadReport;
 use crate::config::model::{ConnectionId, General, Notify};
 use crate::cwmp::authorize::{Refusal, Request};
 use crate::cwmp::credentials::Credentials;
-use crate::cwmp::notify::{NotifyContext, NotifyError};
+use crate::cwmp::notify::command::NotifyContext;
+use crate::cwmp::notify::error::NotifyError;
+use crate::document::Table;
+use crate::status::StatusChange;
 
 /// To the config actor: read both files again (SIGHUP).
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +23,38 @@ impl Message for Reload {
     type Result = ();
 }
 
-/// To a connection: the network is back; a present wait before a retry is shortened.
+/// To the config actor: read both files now, without waiting for them to settle, and answer what came of it. None if the
+/// actor is stopped meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub struct ReloadNow;
+
+impl Message for ReloadNow {
+    type Result = Option<ReloadReport>;
+}
+
+/// To the owner of the bus: something happened that an event announces.
+#[derive(Debug, Clone)]
+pub enum Announce {
+    /// A connection entered another status.
+    Status(StatusChange),
+    /// A connection request was decided on.
+    Request {
+        /// The connection.
+        connection: ConnectionId,
+        /// The sender's JID.
+        from: String,
+        /// The name of the count that the request is in: `accepted`, `refused_sender`, ...
+        outcome: &'static str,
+    },
+    /// A configuration file was taken up or refused.
+    Config(Table),
+}
+
+impl Message for Announce {
+    type Result = ();
+}
+
+/// To a connection: shorten a present retry wait, the network is back.
 #[derive(Debug, Clone, Copy)]
 pub struct Reconnect;
 
@@ -46,8 +82,10 @@ impl Message for SetRules {
 pub struct AuthorizeRequest {
     /// The request.
     pub request: Request,
-    /// `con_alias` of the connection, for the log and the program.
+    /// `con_alias` of the connection, for the program.
     pub alias: String,
+    /// The span of the connection, for the log.
+    pub span: Span,
 }
 
 /// The result of a connection request.
@@ -81,7 +119,7 @@ pub struct DiscoAccess {
     /// The sender is in `allowed_jid`.
     pub allowed: bool,
     /// The connection accepts connection requests.
-    pub takes_requests: bool,
+    pub accepts_requests: bool,
 }
 
 impl Message for DiscoQuery {

@@ -1,6 +1,6 @@
-//! Brings the connections that run to the desired settings: asks their supervisor what runs, and sends it the difference.
+//! Makes the running connections match the desired settings: asks their supervisor what runs, and sends it the difference.
 //!
-//! What runs is always asked anew, so that a request that was refused or lost is made again at the next reload.
+//! What runs is asked at each reload, so that a request that failed is repeated at the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,100 +11,103 @@ use actix::{Addr, MailboxError};
 use futures_util::future::join_all;
 
 use super::registry::Slot;
-use crate::config::model::{Connection, ConnectionId, General, Settings};
-use crate::config::{Changes, diff};
-use crate::supervision::{
-    Child, ChildState, Children, RestartChild, StartChild, StopChild, SupervisionError, Supervisor, UpdateChild,
-};
+use crate::config::diff::{Changes, diff};
+use crate::config::model::{ConnectionId, ConnectionSettings, General, Settings};
+use crate::supervision::decision::SupervisionError;
+use crate::supervision::messages::{Children, NewChild, RestartChild, StartChild, StopChild, UpdateChild};
+use crate::supervision::spec::ChildState;
+use crate::supervision::supervisor::Supervisor;
 
 /// The supervisor of the connections.
-pub(super) type ConnectionSupervisor = Supervisor<ConnectionId, Connection>;
+pub(super) type ConnectionSupervisor = Supervisor<ConnectionId, ConnectionSettings>;
 
 /// A connection for its supervisor.
-pub(super) type ConnectionChild = Child<ConnectionId, Connection>;
+pub(super) type ConnectionChild = NewChild<ConnectionId, ConnectionSettings>;
 
-/// Sends the supervisor of the connections what has to be done.
+/// Sends requests to the supervisor of the connections.
 #[derive(Clone)]
 pub(super) struct Reconciler {
     pub(super) supervisor: Slot<Addr<ConnectionSupervisor>>,
-    pub(super) new_child: Arc<dyn Fn(Connection) -> ConnectionChild + Send + Sync>,
+    pub(super) new_child: Arc<dyn Fn(ConnectionSettings) -> ConnectionChild + Send + Sync>,
 }
 
-const STOP: &str = "the request to stop";
+const STOP: &str = "request to stop";
 
 /// A request that the supervisor did not carry out.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(super) struct FailedRequest {
     pub(super) connection: ConnectionId,
     request: &'static str,
     reason: String,
 }
 
-impl Refused {
+impl FailedRequest {
     /// Whether it was a request to stop a connection.
     pub(super) fn is_stop(&self) -> bool {
         self.request == STOP
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for FailedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { connection, request, reason } = self;
-        write!(f, "connection {connection}: {request} failed: {reason}; it is made again at the next reload")
+        write!(f, "connection {connection}: {request} failed: {reason}; repeated at the next reload")
     }
 }
 
 /// The requests that were sent.
 pub(super) struct Sent {
     pub(super) changes: Changes,
-    /// Completes when all are answered, which takes as long as the connections that are stopped.
-    pub(super) refused: Pin<Box<dyn Future<Output = Vec<Refused>>>>,
+    /// Completes when all are answered, which takes as long as stopping the connections.
+    pub(super) failed: Pin<Box<dyn Future<Output = Vec<FailedRequest>>>>,
 }
 
 impl Reconciler {
-    /// Sends the requests that lead from what runs to `desired`: stop, restart, update in place, spawn, in this order,
-    /// none waiting for another. `before` are the general settings that applied until now.
+    /// Sends the requests that lead from what runs to `desired`: stop, restart, update in place, start, in this order, without
+    /// waiting for the answers. `before` are the general settings that applied until now.
     ///
     /// # Errors
-    /// The supervisor crashed. Its next incarnation starts the desired connections.
+    /// The supervisor crashed. Its next run starts the desired connections.
     pub(super) async fn apply(self, before: General, desired: Settings) -> Result<Sent, MailboxError> {
         let supervisor = self.supervisor.get().ok_or(MailboxError::Closed)?;
         let (running, down) = running(&supervisor).await?;
         let mut changes = diff(&running, &before, &desired);
-        // A connection that was given up is started again when its section changes, however little.
+        // Any change of its section starts a connection that was given up.
         let (again, update) = changes.update.into_iter().partition(|connection| down.contains(&connection.id));
         changes.update = update;
         changes.restart.extend::<Vec<_>>(again);
-        let mut answers: Vec<Pin<Box<dyn Future<Output = Option<Refused>>>>> = Vec::new();
+        let mut answers: Vec<Pin<Box<dyn Future<Output = Option<FailedRequest>>>>> = Vec::new();
         for id in &changes.stop {
             answers.push(Box::pin(answer(*id, STOP, supervisor.send(StopChild(*id)))));
         }
         for connection in &changes.restart {
             let request = supervisor.send(RestartChild((self.new_child)(connection.clone())));
-            answers.push(Box::pin(answer(connection.id, "the request to restart", request)));
+            answers.push(Box::pin(answer(connection.id, "request to restart", request)));
         }
         for connection in &changes.update {
             let request = supervisor.send(UpdateChild { id: connection.id, settings: connection.clone() });
-            answers.push(Box::pin(answer(connection.id, "the request to update", request)));
+            answers.push(Box::pin(answer(connection.id, "request to update", request)));
         }
-        for connection in &changes.spawn {
+        for connection in &changes.start {
             let request = supervisor.send(StartChild((self.new_child)(connection.clone())));
-            answers.push(Box::pin(answer(connection.id, "the request to start", request)));
+            answers.push(Box::pin(answer(connection.id, "request to start", request)));
         }
-        let refused = Box::pin(async { join_all(answers).await.into_iter().flatten().collect() });
-        Ok(Sent { changes, refused })
+        let failed = Box::pin(async { join_all(answers).await.into_iter().flatten().collect() });
+        Ok(Sent { changes, failed })
     }
 }
 
-type Running = BTreeMap<ConnectionId, Connection>;
+type RunningConnections = BTreeMap<ConnectionId, ConnectionSettings>;
 
-/// The connections that the supervisor has, with the settings that they run by, and those of them that stay down.
-async fn running(supervisor: &Addr<ConnectionSupervisor>) -> Result<(Running, BTreeSet<ConnectionId>), MailboxError> {
+/// The connections of the supervisor with their present settings, and those that are given up.
+async fn running(
+    supervisor: &Addr<ConnectionSupervisor>,
+) -> Result<(RunningConnections, BTreeSet<ConnectionId>), MailboxError> {
     let (mut running, mut down) = (BTreeMap::new(), BTreeSet::new());
     for (child, settings) in supervisor.send(Children::default()).await? {
         match child.state {
             ChildState::Running | ChildState::Restarting => {}
-            ChildState::Ended | ChildState::GivenUp => _ = down.insert(child.id),
+            ChildState::GivenUp => _ = down.insert(child.id),
             ChildState::Stopping => continue,
         }
         running.insert(child.id, settings);
@@ -116,13 +119,13 @@ async fn answer(
     connection: ConnectionId,
     request: &'static str,
     answer: impl Future<Output = Result<Result<(), SupervisionError<ConnectionId>>, MailboxError>>,
-) -> Option<Refused> {
+) -> Option<FailedRequest> {
     let reason = match answer.await {
         Ok(Ok(())) => return None,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "the supervisor of the connections crashed".to_owned(),
     };
-    Some(Refused { connection, request, reason })
+    Some(FailedRequest { connection, request, reason })
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Addresses of actors that may be restarted: an address is looked up when it is used, so that a restart of one actor
-//! does not concern the others.
+//! Addresses of actors that may be restarted. An address is looked up when it is used, so that a restart of one actor does
+//! not affect the others.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use crate::config::model::ConnectionId;
 /// How long a message waits for an actor that is being restarted.
 const RESTART_LIMIT: Duration = Duration::from_millis(500);
 
-/// The address of the present incarnation of an actor.
+/// The address of the present run of an actor.
 pub struct Slot<T>(watch::Sender<Option<T>>);
 
 impl<T> Clone for Slot<T> {
@@ -31,12 +31,12 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T: Clone> Slot<T> {
-    /// Registers a new incarnation.
+    /// Registers a new run.
     pub fn set(&self, address: T) {
         self.0.send_replace(Some(address));
     }
 
-    /// The address of the present or last incarnation; none before the first one.
+    /// The address of the present or last run; none before the first one.
     #[must_use]
     pub fn get(&self) -> Option<T> {
         self.0.borrow().clone()
@@ -60,8 +60,8 @@ where
         }
     }
 
-    /// Sends a message and waits for its result. If the actor is down the message waits for the next incarnation. A
-    /// message that was lost in a crash is not sent again: it may have had its effect.
+    /// Sends a message and waits for its result. If the actor is down, the message waits for the next run. A message
+    /// that was lost in a crash is not sent again: it may have had its effect.
     ///
     /// The message is queued before this returns if the actor is up.
     pub fn send(&self, message: M) -> impl Future<Output = Result<M::Result, NoAnswer>> + use<M> {
@@ -90,15 +90,22 @@ pub struct ConnectionRegistry(Arc<Mutex<BTreeMap<ConnectionId, Recipient<Reconne
 
 impl ConnectionRegistry {
     fn addresses(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Recipient<Reconnect>>> {
-        // A panic leaves no half-made change: each is one call of the map.
+        // Valid even after a panic: each change is one call of the map.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers a new incarnation, and forgets the connections that ended.
+    /// Registers a new run, and removes the connections that ended.
     pub fn set(&self, id: ConnectionId, address: Recipient<Reconnect>) {
         let mut addresses = self.addresses();
         addresses.retain(|_, address| address.connected());
         addresses.insert(id, address);
+    }
+
+    /// Sends [`Reconnect`] to a connection, if it runs.
+    pub fn reconnect(&self, id: ConnectionId) {
+        if let Some(address) = self.addresses().get(&id) {
+            address.do_send(Reconnect);
+        }
     }
 
     /// Sends [`Reconnect`] to all connections.
@@ -140,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_to_a_restarted_actor_reaches_its_new_incarnation() {
+    fn a_message_to_a_restarted_actor_reaches_its_new_run() {
         paused(async {
             let slot = Slot::default();
             let early = tokio::spawn(slot.send(Ask(false)));

@@ -1,82 +1,141 @@
-//! `xmppd check FILE`: what the daemon would say of a file.
+//! `xmppd check FILE`: reports what the daemon would log about a file.
+
+mod advice;
+mod excerpt;
+mod line;
+mod present_form;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::generation::{OlderName, describe};
-use super::load::{Loaded, load};
-use super::model::Connection;
+use self::advice::advice;
+use self::excerpt::{excerpt, syntax_excerpt};
+use self::present_form::{Rename, renames};
+use super::generation::{OlderName, write_notes};
+use super::load::load_package;
+use super::loaded::Loaded;
+use super::model::ConnectionSettings;
 use super::permissions::InsecurePermissions;
-use super::problem::{Problem, Severity, presentable};
+use super::problem::{Problem, Severity};
 use super::schema;
-use super::uci::{self, SyntaxError};
+use super::uci::{self, Package, SyntaxError};
+use crate::document::{Table, Value};
 use crate::file::Contents;
+use crate::text::presentable;
 use crate::xmpp::tls::{Finding, examine};
 
-/// What is wrong with a file. Its text is one line for each problem, and `FILE: no problems` where there is none.
+/// The problems of a file. Displayed, each has a line and, if the file's text is at hand, the place in it; without problems
+/// it is `FILE: no problems`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct CheckReport {
     file: PathBuf,
     permissions: Option<InsecurePermissions>,
     older_names: BTreeSet<OlderName>,
-    /// What is wrong in it, or why it is no UCI file.
+    /// The lines with older names, and their present form.
+    renames: Vec<Rename>,
+    /// The lines of the problems, in their order.
+    excerpts: Vec<Option<String>>,
+    /// The problems of the sections, or the syntax error.
     problems: Result<Vec<Problem>, SyntaxError>,
 }
 
-impl Report {
-    /// Whether the daemon would take all of it: warnings do not matter.
+impl CheckReport {
+    /// Whether the daemon would accept all sections. Warnings and advice are ignored.
     #[must_use]
-    pub fn is_good(&self) -> bool {
-        let is_warning = |problem: &Problem| problem.severity == Severity::Warning;
-        self.problems.as_ref().is_ok_and(|problems| problems.iter().all(is_warning))
+    pub fn is_accepted(&self) -> bool {
+        let takes_effect = |problem: &Problem| problem.severity != Severity::Error;
+        self.problems.as_ref().is_ok_and(|problems| problems.iter().all(takes_effect))
     }
 }
 
-impl fmt::Display for Report {
+impl CheckReport {
+    /// The report as a document.
+    #[must_use]
+    pub fn document(&self) -> Table {
+        let older_names: Vec<Value> = self.older_names.iter().map(|name| name.document().into()).collect();
+        let mut problems: Vec<Value> = Vec::new();
+        if let Some(permissions) = self.permissions {
+            let table = Table::new().with("severity", "warning").with("message", permissions.to_string());
+            problems.push(table.into());
+        }
+        match &self.problems {
+            Ok(found) => problems.extend(found.iter().map(|problem| Value::from(problem.document()))),
+            Err(error) => {
+                let table = Table::new()
+                    .with("severity", "error")
+                    .with("line", error.line as u64)
+                    .with("column", error.column as u64);
+                problems.push(table.with("message", error.reason).into());
+            }
+        }
+        Table::new()
+            .with("file", self.file.to_string_lossy().into_owned())
+            .with("accepted", self.is_accepted())
+            .with("older_names", older_names)
+            .with("problems", problems)
+    }
+}
+
+impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.display();
         if let Some(permissions) = self.permissions {
             writeln!(f, "warning: {file}: {permissions}")?;
         }
-        describe(&self.older_names, f, &file.to_string())?;
+        write_notes(&self.older_names, f, &file.to_string())?;
+        self.renames.iter().try_for_each(|rename| write!(f, "{rename}"))?;
+        let mut excerpts = self.excerpts.iter().map(|excerpt| excerpt.as_deref().unwrap_or_default());
+        let mut place = || excerpts.next().unwrap_or_default();
         match &self.problems {
-            Err(error) => writeln!(f, "error: {error}"),
+            Err(error) => write!(f, "error: {error}\n{}", place()),
             Ok(problems) if problems.is_empty() && self.permissions.is_none() => writeln!(f, "{file}: no problems"),
-            Ok(problems) => problems.iter().try_for_each(|problem| match problem.severity {
-                Severity::Error => writeln!(f, "error: {problem}"),
-                Severity::Warning => writeln!(f, "warning: {problem}"),
-            }),
+            Ok(problems) => {
+                problems.iter().try_for_each(|problem| write!(f, "{}: {problem}\n{}", problem.severity, place()))
+            }
         }
     }
 }
 
-/// Checks what `file` holds; the name is for the report only. The files that it names are left alone.
+/// Checks the contents of `file`, but not the files of `tls_ca` that it names. The file's name is for the report only.
 #[must_use]
-pub fn check(file: &Path, contents: &Contents) -> Report {
-    let loaded = load(file, &contents.text).map(|loaded| (loaded.older_names, loaded.problems));
-    let (older_names, problems) = match loaded {
-        Ok((older_names, problems)) => (older_names, Ok(problems)),
+pub fn check(file: &Path, contents: &Contents) -> CheckReport {
+    report(file, contents, |_, _| Vec::new())
+}
+
+/// Checks the contents of `file`, and the files of `tls_ca` that it names, as they are on this system.
+#[must_use]
+pub fn check_with_trust(file: &Path, contents: &Contents) -> CheckReport {
+    report(file, contents, |package, loaded| trust_problems(file, package, loaded))
+}
+
+fn report(
+    file: &Path,
+    contents: &Contents,
+    more_problems: impl FnOnce(&Package, &Loaded) -> Vec<Problem>,
+) -> CheckReport {
+    let permissions = InsecurePermissions::of(contents.mode);
+    let (older_names, problems) = match uci::parse(file, &contents.text) {
+        Ok(package) => {
+            let mut loaded = load_package(file, &package);
+            loaded.problems.extend(more_problems(&package, &loaded));
+            loaded.problems.extend(advice(file, &package, &loaded));
+            loaded.problems.sort_by_key(|problem| problem.line);
+            (loaded.older_names, Ok(loaded.problems))
+        }
         Err(error) => (BTreeSet::new(), Err(error)),
     };
-    Report { file: file.to_owned(), permissions: InsecurePermissions::of(contents.mode), older_names, problems }
+    let excerpts = match &problems {
+        Ok(problems) => problems.iter().map(|problem| excerpt(&contents.text, problem)).collect(),
+        Err(error) => vec![syntax_excerpt(&contents.text, error)],
+    };
+    let renames = renames(&contents.text, &older_names);
+    CheckReport { file: file.to_owned(), permissions, older_names, renames, excerpts, problems }
 }
 
-/// As [`check`], with the files of `tls_ca` that it names, as they are on this system.
-#[must_use]
-pub fn check_with_trust(file: &Path, contents: &Contents) -> Report {
-    let mut report = check(file, contents);
-    if let (Ok(problems), Ok(loaded)) = (&mut report.problems, load(file, &contents.text)) {
-        problems.extend(trust_problems(file, &contents.text, &loaded));
-        problems.sort_by_key(|problem| problem.line);
-    }
-    report
-}
-
-/// What is wrong with the files of `tls_ca`. An error where a connection cannot come up with what is there.
-fn trust_problems(file: &Path, text: &[u8], loaded: &Loaded) -> Vec<Problem> {
-    let Ok(package) = uci::parse(file, text) else { return Vec::new() };
-    let labels = uci::labels(&package);
+/// Checks the files of `tls_ca`. A file with which an enabled connection cannot connect is an error.
+fn trust_problems(file: &Path, package: &Package, loaded: &Loaded) -> Vec<Problem> {
+    let labels = uci::labels(package);
     let mut problems = Vec::new();
     for (section, label) in package.sections.iter().zip(labels) {
         let Some((option, path)) = section
@@ -85,26 +144,23 @@ fn trust_problems(file: &Path, text: &[u8], loaded: &Loaded) -> Vec<Problem> {
         else {
             continue;
         };
-        let trusts_it = |connection: &&Connection| connection.tls_verify && connection.tls_ca.as_deref() == Some(path);
-        let mut users = loaded.settings.connections.values().filter(trusts_it).peekable();
+        let uses_it =
+            |connection: &&ConnectionSettings| connection.tls_verify && connection.tls_ca.as_deref() == Some(path);
+        let mut users = loaded.settings.connections.values().filter(uses_it).peekable();
         if users.peek().is_none() || !schema::CONNECTION.kinds.contains(&section.kind.as_str()) {
             continue;
         }
-        let needed = users.any(|connection| connection.enable && connection.use_tls);
+        let is_needed = users.any(|connection| connection.enable && connection.use_tls);
         for finding in examine(path) {
             let (severity, message) = match finding {
-                Finding::Unusable(why) if needed => (Severity::Error, why),
+                Finding::Unusable(why) if is_needed => (Severity::Error, why),
                 Finding::Unusable(why) | Finding::Skipped(why) => (Severity::Warning, why),
             };
             problems.push(Problem {
-                severity,
-                file: file.to_owned(),
                 line: option.line(),
-                section: presentable(&label),
-                kind: section.kind.clone(),
                 option: Some("tls_ca".to_owned()),
                 value: Some(presentable(&path.to_string_lossy())),
-                message,
+                ..Problem::new(severity, file, section, &label, message)
             });
         }
     }
@@ -112,59 +168,4 @@ fn trust_problems(file: &Path, text: &[u8], loaded: &Loaded) -> Vec<Problem> {
 }
 
 #[cfg(test)]
-mod tests {
-    use zeroize::Zeroizing;
-
-    use super::*;
-    use crate::file::read;
-
-    fn checked(text: &str) -> (bool, String) {
-        let contents = Contents { text: Zeroizing::new(text.into()), mode: 0o600, modified: std::time::UNIX_EPOCH };
-        let report = check(Path::new("f"), &contents);
-        (report.is_good(), report.to_string())
-    }
-
-    #[test]
-    fn reports() {
-        assert_eq!(checked(""), (true, "f: no problems\n".to_owned()));
-        assert_eq!(checked("x\n"), (false, "error: f:1:1: invalid command\n".to_owned()));
-        let warning = "warning: f:1: section 'a' (wine): unknown section type, ignored; \
-            expected xmpp, connection or connection_server\n";
-        assert_eq!(checked("config wine a\n"), (true, warning.to_owned()));
-        let (good, text) = checked("config wine a\nconfig xmpp 'xmpp'\noption id a-b\n");
-        assert!(!good && text.starts_with(warning) && text.contains("\nerror: f:3: "), "{text}");
-    }
-
-    #[test]
-    fn older_generations_are_named() {
-        let second = "config cwmp 'xmpp'\noption id 1\nconfig xmpp_connection\noption connection_instance 1\n";
-        let note = "note: f: second generation (cwmp_xmpp), read as it is; present names: \
-            connection_instance -> con_inst, cwmp -> xmpp, xmpp_connection -> connection\nf: no problems\n";
-        assert_eq!(checked(second), (true, note.to_owned()));
-        let third = "config xmpp 'xmpp'\noption conn_req_connection a\nconfig connection 'a'\n";
-        let note = "note: f: third generation (connections by section name), read as it is; present names: \
-            conn_req_connection -> id\nf: no problems\n";
-        assert_eq!(checked(third), (true, note.to_owned()));
-    }
-
-    /// The files that are installed or shown as examples.
-    #[test]
-    fn the_files_that_come_with_the_project_are_good() {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-        let mut files = vec![directory.join("xmpp")];
-        files.extend(std::fs::read_dir(directory.join("samples")).unwrap().map(|entry| entry.unwrap().path()));
-        assert!(files.len() >= 4);
-        for file in files {
-            // The permissions are those of the checkout.
-            let contents = Contents { mode: 0o600, ..read(&file).unwrap() };
-            assert_eq!(check(&file, &contents).to_string(), format!("{}: no problems\n", file.display()));
-        }
-    }
-
-    #[test]
-    fn the_installed_file_starts_nothing() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/xmpp");
-        let loaded = load(&file, &std::fs::read(&file).unwrap()).unwrap();
-        assert_eq!(loaded.settings, crate::config::model::Settings::default());
-    }
-}
+mod tests;

@@ -1,13 +1,14 @@
-//! The older forms of `/etc/config/xmpp` that devices bring along. They are read as they are.
+//! The older generations of `/etc/config/xmpp`. Their names are accepted along with the present ones.
 //!
-//! The present names are those of the first generation. The second one is `/etc/config/cwmp_xmpp`, the third one names
-//! connections by their sections.
+//! The present names are those of the first generation. The second one is `/etc/config/cwmp_xmpp`. The third one refers to
+//! connections by section name.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::schema::{self, Schema};
-use super::uci::{Package, Section};
+use super::schema::{DM_PARENT, SectionKind};
+use super::uci::Package;
+use crate::document::Table;
 
 /// A generation of the file whose names differ from the present ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,37 +22,41 @@ pub enum Generation {
 /// An older name in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OlderName {
-    /// The generation that has the name.
+    /// The generation that uses the name.
     pub generation: Generation,
-    /// The name, as it is in the file.
+    /// The name in the file.
     pub name: String,
-    /// Its present form.
+    /// The present name.
     pub present: &'static str,
 }
 
-/// The options of the third generation that the others do not have.
-const THIRD: [&str; 2] = ["conn_req_connection", "con_name"];
-
-/// The schema of a section. The general section goes by its name, whatever its type.
-pub(super) fn schema_of(section: &Section) -> Option<&'static Schema> {
-    let of_kind = |schema: &&Schema| schema.kinds.contains(&section.kind.as_str());
-    let by_name = (section.name.as_deref() == Some("xmpp")).then_some(&schema::GENERAL);
-    [&schema::CONNECTION, &schema::SERVER, &schema::GENERAL].into_iter().find(of_kind).or(by_name)
+impl OlderName {
+    /// The name as an entry of a document.
+    pub(super) fn document(&self) -> Table {
+        let generation: u32 = match self.generation {
+            Generation::Second => 2,
+            Generation::Third => 3,
+        };
+        Table::new().with("generation", generation).with("name", self.name.as_str()).with("present_name", self.present)
+    }
 }
 
-/// The older names in a file, each of them once.
+/// The options that only the third generation has.
+const THIRD: [&str; 2] = ["conn_req_connection", "con_name"];
+
+/// The older names in a file, without duplicates.
 pub(super) fn older_names(package: &Package) -> BTreeSet<OlderName> {
     let mut older = BTreeSet::new();
     for section in &package.sections {
-        let Some(schema) = schema_of(section) else { continue };
+        let Some(schema) = SectionKind::of(section).map(SectionKind::schema) else { continue };
         if let Some(present) = schema.kinds.first().filter(|present| **present != section.kind) {
             older.insert(OlderName { generation: Generation::Second, name: section.kind.clone(), present });
         }
-        for entry in &section.options {
-            if let Some(spec) = schema.options.iter().find(|spec| spec.aliases.contains(&entry.name.as_str())) {
+        for entry in section.options.iter().filter(|entry| entry.name != DM_PARENT) {
+            if let Some(option) = schema.options.iter().find(|option| option.aliases.contains(&entry.name.as_str())) {
                 let is_third = THIRD.contains(&entry.name.as_str());
                 let generation = if is_third { Generation::Third } else { Generation::Second };
-                older.insert(OlderName { generation, name: entry.name.clone(), present: spec.name });
+                older.insert(OlderName { generation, name: entry.name.clone(), present: option.name });
             }
         }
     }
@@ -67,14 +72,14 @@ impl fmt::Display for Generation {
     }
 }
 
-/// What `xmppd check` says: the generation, and the present form of each name.
-pub(super) fn describe(older: &BTreeSet<OlderName>, f: &mut fmt::Formatter<'_>, file: &str) -> fmt::Result {
+/// Writes the notes of `xmppd check`: each older generation, with the present form of its names.
+pub(super) fn write_notes(older: &BTreeSet<OlderName>, f: &mut fmt::Formatter<'_>, file: &str) -> fmt::Result {
     for generation in [Generation::Second, Generation::Third] {
         let names = older.iter().filter(|name| name.generation == generation);
         let renamed: Vec<String> =
             names.map(|OlderName { name, present, .. }| format!("{name} -> {present}")).collect();
         if !renamed.is_empty() {
-            writeln!(f, "note: {file}: {generation}, read as it is; present names: {}", renamed.join(", "))?;
+            writeln!(f, "note: {file}: {generation}, accepted as it is; present names: {}", renamed.join(", "))?;
         }
     }
     Ok(())

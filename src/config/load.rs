@@ -1,114 +1,71 @@
-//! A file's text to settings: the sections that are valid, and what is wrong with the others.
+//! Loads the text of a file: parses it, and validates each section.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::generation::{Generation, OlderName, older_names, schema_of};
-use super::model::{ConnectionId, General, Server, Settings};
-use super::problem::{Problem, Severity, presentable};
-use super::references::Connections;
-use super::schema::{self, Schema};
+use super::generation::{Generation, older_names};
+use super::loaded::Loaded;
+use super::model::{ConnectionId, General, Server};
+use super::outline::ConnectionSection;
+use super::problem::{Problem, Severity};
+use super::references::ConnectionIndex;
+use super::schema::{self, SectionKind};
 use super::section_reader::SectionReader;
-use super::uci::{self, Section, SyntaxError};
-use super::validate::{self, Outcome};
+use super::suggestion::did_you_mean;
+use super::uci::{self, Package, Section, SyntaxError};
+use super::validate::connection::{Validation, connection};
+use super::validate::general::general;
+use super::validate::server::{parent, server};
 
-/// What a file says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Loaded {
-    /// The sections that are valid. A daemon runs what [`merge`](super::merge()) makes of them.
-    pub settings: Settings,
-    /// What is wrong with the others, and what is worth a warning, in the order of their lines.
-    pub problems: Vec<Problem>,
-    /// The names in the file that only older generations of it have.
-    pub older_names: BTreeSet<OlderName>,
-    /// What is to be kept of the settings before.
-    pub(super) refused: Refused,
-}
-
-/// The sections that were refused, as far as can be told which they are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Refused {
-    /// The section `xmpp`.
-    pub(super) general: bool,
-    /// The connections whose sections were refused.
-    pub(super) connections: BTreeSet<ConnectionId>,
-    /// There is a refused section of which it cannot be told which connection it is.
-    pub(super) any_connection: bool,
-    /// All connections that the file has a section for.
-    pub(super) named: BTreeSet<ConnectionId>,
-    /// By connection, its rows that were refused.
-    pub(super) rows: BTreeMap<ConnectionId, RefusedRows>,
-    /// There is a refused row of which it cannot be told which connection it belongs to.
-    pub(super) any_row: bool,
-}
-
-/// The refused rows of one connection.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct RefusedRows {
-    pub(super) instances: BTreeSet<u32>,
-    /// There is one whose instance number cannot be told.
-    pub(super) any: bool,
-    /// One of the connection's rows, valid or not, has its instance number from its position.
-    pub(super) positional: bool,
-}
-
-impl Loaded {
-    /// Whether any section is refused.
-    #[must_use]
-    pub fn has_errors(&self) -> bool {
-        self.problems.iter().any(|problem| problem.severity == Severity::Error)
-    }
-
-    /// The connections whose sections are refused, as far as can be told which they are.
-    pub fn refused_connections(&self) -> impl Iterator<Item = ConnectionId> + '_ {
-        self.refused.connections.iter().copied()
-    }
-}
-
-/// Reads the text of `file`; the name is for messages only.
+/// Loads the text of `file`; the name is for messages only.
 ///
 /// # Errors
-/// The text is not UCI: nothing of it can be used.
+/// The text is not UCI: nothing of it is used.
 pub fn load(file: &Path, text: &[u8]) -> Result<Loaded, SyntaxError> {
-    let package = uci::parse(file, text)?;
-    let labels = uci::labels(&package);
+    Ok(load_package(file, &uci::parse(file, text)?))
+}
+
+/// Loads what was parsed of `file`.
+pub(super) fn load_package(file: &Path, package: &Package) -> Loaded {
+    let labels = uci::labels(package);
     let sections = || package.sections.iter().zip(&labels).map(|(section, label)| (section, label.as_str()));
-    let of = |schema: &'static Schema| {
-        sections().filter(move |(section, _)| schema_of(section).is_some_and(|of| std::ptr::eq(of, schema)))
+    let of_kind = |kind: Option<SectionKind>| sections().filter(move |(section, _)| SectionKind::of(section) == kind);
+    let mut loader = Loader {
+        file,
+        loaded: Loaded { older_names: older_names(package), ..Loaded::default() },
+        index: ConnectionIndex::default(),
     };
-    let older_names = older_names(&package);
-    let mut loader =
-        Loader { file, loaded: Loaded { older_names, ..Loaded::default() }, references: Connections::default() };
-    loader.connections(of(&schema::CONNECTION));
+    // The other sections refer to the connections.
+    loader.connections(of_kind(Some(SectionKind::Connection)));
+    // The section with the right name comes first.
     let is_named = |(section, _): &(&Section, &str)| section.name.as_deref() == Some("xmpp");
-    let (named, others): (Vec<_>, Vec<_>) = of(&schema::GENERAL).partition(is_named);
+    let (named, others): (Vec<_>, Vec<_>) = of_kind(Some(SectionKind::General)).partition(is_named);
     loader.general(named.into_iter().chain(others));
-    loader.servers(of(&schema::SERVER));
-    sections()
-        .filter(|(section, _)| schema_of(section).is_none())
-        .for_each(|(section, label)| loader.unknown(section, label));
+    loader.servers(of_kind(Some(SectionKind::Server)));
+    of_kind(None).for_each(|(section, label)| loader.warn_unknown_type(section, label));
     loader.loaded.problems.sort_by_key(|problem| problem.line);
-    Ok(loader.loaded)
+    loader.loaded
 }
 
 struct Loader<'a> {
     file: &'a Path,
     loaded: Loaded,
-    references: Connections,
+    index: ConnectionIndex,
 }
 
 impl<'a> Loader<'a> {
+    /// Takes the first of these sections; the others are refused.
     fn general(&mut self, sections: impl Iterator<Item = (&'a Section, &'a str)>) {
         for (at, (section, label)) in sections.enumerate() {
             let mut reader = SectionReader::new(self.file, section, label, &schema::GENERAL);
             if at > 0 {
-                reader.refuse_section("a second section of this type, which there can be one of");
+                reader.refuse_section("expected only one section of this type");
             } else {
                 if section.name.as_deref() != Some("xmpp") {
-                    reader.warn(None, "the name of this section is to be 'xmpp'");
+                    reader.warn(None, "expected the section name 'xmpp'");
                 }
-                let enable = self.is_enabled_by_default(&reader);
-                match validate::general(&mut reader, enable, &self.references) {
+                let default_enable = self.default_enable(&reader);
+                match general(&mut reader, default_enable, &self.index) {
                     Some(general) => {
                         self.warn_unknown_ids(&mut reader, &general);
                         self.loaded.settings.general = general;
@@ -120,58 +77,64 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// The third generation has no `enable` in this section.
-    fn is_enabled_by_default(&self, reader: &SectionReader<'_>) -> bool {
+    /// The default of `enable`. The third generation does not have the option: it is on if something is configured.
+    fn default_enable(&self, reader: &SectionReader<'_>) -> bool {
         let is_third = self.loaded.older_names.iter().any(|name| name.generation == Generation::Third);
         let has_enabled = || self.loaded.settings.connections.values().any(|connection| connection.enable);
         reader.given_as("id") == Some("conn_req_connection") || (is_third && has_enabled())
     }
 
-    /// Warns of an `id` that no connection has: it may be added later, but a slip is more likely.
+    /// Warns of each `id` that no connection has. It may be added later, but a typo is more likely.
     fn warn_unknown_ids(&self, reader: &mut SectionReader<'_>, general: &General) {
-        let unknown = general.accepting.iter().filter(|id| !self.references.has(**id));
+        let unknown = general.accepts_requests.iter().filter(|id| !self.index.contains(**id));
         for id in unknown.filter(|_| general.enable && !self.loaded.refused.any_connection) {
-            reader.warn(Some("id"), format!("there is no connection with con_inst {id}; {}", self.references.list()));
+            reader.warn(Some("id"), format!("there is no connection with con_inst {id}; {}", self.index));
         }
     }
 
     fn connections(&mut self, sections: impl Iterator<Item = (&'a Section, &'a str)>) {
+        // The line of the section that has a number; a template leaves it to a later section.
         let mut lines: BTreeMap<ConnectionId, usize> = BTreeMap::new();
         for ((section, label), position) in sections.zip(1..) {
             let mut reader = SectionReader::new(self.file, section, label, &schema::CONNECTION);
-            let (id, outcome) = validate::connection(&mut reader, position);
-            let refused = &mut self.loaded.refused;
-            refused.named.extend(id);
-            let name = section.name.as_deref();
-            if id.is_some_and(|id| lines.contains_key(&id)) {
-                self.references.add_duplicate(name);
-            } else {
-                self.references.add(name, id);
-            }
-            match (id, outcome) {
-                (None, _) => refused.any_connection = true,
-                (Some(_), Outcome::Blank) => {}
-                (Some(id), outcome) => {
-                    if let Some(line) = lines.get(&id) {
-                        reader.refuse(
-                            "con_inst",
-                            None,
-                            format!("{id} is the con_inst of the section in line {line} too"),
-                        );
-                        // Either of the two may be the one that has the wrong number.
-                        refused.any_connection = true;
-                    } else {
-                        lines.insert(id, section.line);
-                        if let Outcome::Valid(connection) = outcome {
-                            self.loaded.settings.connections.insert(id, *connection);
-                        } else {
-                            refused.connections.insert(id);
-                        }
-                    }
+            let (number, validation) = connection(&mut reader, position);
+            let duplicate = number.and_then(|number| Some((number, *lines.get(&number)?)));
+            let unique_id = number.filter(|_| duplicate.is_none());
+            self.index.add(section.name.as_deref(), unique_id);
+            if !matches!(validation, Validation::Template) {
+                lines.extend(unique_id.map(|id| (id, section.line)));
+                if let Some((number, line)) = duplicate {
+                    let message = format!("{number} is already the con_inst of the section in line {line}");
+                    reader.refuse("con_inst", None, message);
                 }
             }
-            self.loaded.problems.extend(reader.into_problems());
+            self.add_connection(unique_id, validation);
+            let problems = reader.into_problems();
+            self.list_connection(ConnectionSection::new(section, label, unique_id, &problems));
+            self.loaded.problems.extend(problems);
         }
+    }
+
+    /// Adds a connection to the settings if its section is valid, or to the refused ones. `unique_id` is none if its number is
+    /// wrong, or used by an earlier section.
+    fn add_connection(&mut self, unique_id: Option<ConnectionId>, validation: Validation) {
+        let refused = &mut self.loaded.refused;
+        match (validation, unique_id) {
+            (Validation::Template, _) => {}
+            // The section may be of any connection. Of two with one number, either may have the wrong one.
+            (_, None) => refused.any_connection = true,
+            (Validation::Refused, Some(id)) => _ = refused.connections.insert(id),
+            (Validation::Valid(connection), Some(id)) => _ = self.loaded.settings.connections.insert(id, *connection),
+        }
+    }
+
+    /// Adds a section to the list. A template before it with the same number loses that.
+    fn list_connection(&mut self, section: ConnectionSection) {
+        if section.connection.is_some() {
+            let earlier = self.loaded.connections.iter_mut().filter(|earlier| earlier.connection == section.connection);
+            earlier.for_each(|earlier| earlier.connection = None);
+        }
+        self.loaded.connections.push(section);
     }
 
     fn servers(&mut self, sections: impl Iterator<Item = (&'a Section, &'a str)>) {
@@ -179,24 +142,20 @@ impl<'a> Loader<'a> {
         let mut seen = BTreeSet::new();
         for (section, label) in sections {
             let mut reader = SectionReader::new(self.file, section, label, &schema::SERVER);
-            let id = validate::parent(&mut reader, &self.references, self.loaded.refused.any_connection);
-            let position = id.map_or(1, |id| {
-                let count = positions.entry(id).or_default();
-                *count += 1;
-                *count
-            });
-            let positional = !reader.is_given("con_srv_inst");
-            let (instance, row) = validate::server(&mut reader, position);
-            match id {
-                Some(id) => {
-                    if !instance.is_none_or(|instance| seen.insert((id, instance))) {
-                        let message = format!("another server of connection {id} has the same instance number");
-                        reader.warn(Some("con_srv_inst"), message);
-                    }
-                    self.row(id, instance, row);
-                    self.loaded.refused.rows.entry(id).or_default().positional |= positional;
+            if let Some(id) = parent(&mut reader, &self.index, self.loaded.refused.any_connection) {
+                let position = positions.entry(id).or_default();
+                *position += 1;
+                let (instance, row) = server(&mut reader, *position);
+                if instance.is_some_and(|instance| !seen.insert((id, instance))) {
+                    let message = format!("another server of connection {id} has the same instance number");
+                    reader.warn(Some("con_srv_inst"), message);
                 }
-                None => self.loaded.refused.any_row = true,
+                self.loaded.rows.entry(id).or_default().has_positional |= !reader.is_given("con_srv_inst");
+                self.add_row(id, instance, row);
+            } else {
+                // Validated for its problems only.
+                server(&mut reader, 1);
+                self.loaded.refused.any_row = true;
             }
             self.loaded.problems.extend(reader.into_problems());
         }
@@ -205,32 +164,25 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn row(&mut self, id: ConnectionId, instance: Option<u32>, row: Option<Server>) {
-        let rows = self.loaded.refused.rows.entry(id).or_default();
+    /// Adds a row to its connection if the row is valid, or to the refused rows.
+    fn add_row(&mut self, id: ConnectionId, instance: Option<u32>, row: Option<Server>) {
+        let rows = self.loaded.rows.entry(id).or_default();
         match (instance, row) {
             (_, Some(row)) => {
                 if let Some(connection) = self.loaded.settings.connections.get_mut(&id) {
                     connection.servers.push(row);
                 }
             }
-            (Some(instance), None) => {
-                rows.instances.insert(instance);
-            }
-            (None, None) => rows.any = true,
+            (Some(instance), None) => _ = rows.refused.insert(instance),
+            (None, None) => rows.any_refused = true,
         }
     }
 
-    fn unknown(&mut self, section: &Section, label: &str) {
-        self.loaded.problems.push(Problem {
-            severity: Severity::Warning,
-            file: self.file.to_owned(),
-            line: section.line,
-            section: presentable(label),
-            kind: presentable(&section.kind),
-            option: None,
-            value: None,
-            message: "unknown section type, ignored; expected xmpp, connection or connection_server".to_owned(),
-        });
+    fn warn_unknown_type(&mut self, section: &Section, label: &str) {
+        let suggestion = did_you_mean(&section.kind, ["xmpp", "connection", "connection_server"]);
+        let message =
+            format!("unknown section type, ignored; expected xmpp, connection or connection_server{suggestion}");
+        self.loaded.problems.push(Problem::new(Severity::Warning, self.file, section, label, message));
     }
 }
 

@@ -1,29 +1,22 @@
-//! From the text of `/etc/config/xmpp` to typed settings, and from two of them to what has to be done.
+//! The configuration: parses and validates `/etc/config/xmpp`, compares settings, and watches the files.
 
-mod check;
+pub mod check;
 pub mod diff;
-mod generation;
-mod load;
-mod merge;
+pub mod generation;
+pub mod load;
+pub mod loaded;
+pub mod merge;
 pub mod model;
-mod permissions;
-pub(crate) mod problem;
-mod provider;
+pub mod outline;
+pub mod permissions;
+pub mod problem;
 mod references;
-mod schema;
+pub(crate) mod schema;
+mod section_layer;
 mod section_reader;
-mod startup;
+pub mod startup;
+mod suggestion;
 pub mod uci;
 mod validate;
 mod values;
 pub mod watch;
-
-pub use check::{Report, check, check_with_trust};
-pub use diff::{Changes, diff};
-pub use generation::{Generation, OlderName};
-pub use load::{Loaded, load};
-pub use merge::merge;
-pub use permissions::InsecurePermissions;
-pub use problem::{Problem, Severity};
-pub use startup::{Arguments, Startup, StartupError};
-pub use watch::{ConfigFile, FirstReading, Reading, Watch};

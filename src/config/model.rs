@@ -1,4 +1,4 @@
-//! Typed and validated settings: what `/etc/config/xmpp` means.
+//! The typed and validated settings of `/etc/config/xmpp`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -26,7 +26,7 @@ impl fmt::Display for ConnectionId {
 pub struct Password(SecretString);
 
 impl Password {
-    /// The password itself, for the one place that needs it.
+    /// The password itself.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -60,24 +60,24 @@ impl fmt::Debug for Password {
     }
 }
 
-/// Everything that `/etc/config/xmpp` says, valid as a whole.
+/// The settings of `/etc/config/xmpp`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Section `config xmpp 'xmpp'`.
     pub general: General,
-    /// The `config connection` sections by `con_inst`, each with its server rows. Disabled ones are in it too.
-    pub connections: BTreeMap<ConnectionId, Connection>,
+    /// The `config connection` sections by `con_inst`, disabled ones included, each with its server rows.
+    pub connections: BTreeMap<ConnectionId, ConnectionSettings>,
 }
 
 impl Settings {
-    /// The connections that are to run.
-    pub fn enabled(&self) -> impl Iterator<Item = &Connection> {
+    /// The enabled connections; none if `enable` of the section `xmpp` is 0.
+    pub fn enabled(&self) -> impl Iterator<Item = &ConnectionSettings> {
         self.connections.keys().filter_map(|id| self.enabled_connection(*id))
     }
 
-    /// The connection of this number, if it is to run.
+    /// The connection with this number, if it is enabled.
     #[must_use]
-    pub fn enabled_connection(&self, id: ConnectionId) -> Option<&Connection> {
+    pub fn enabled_connection(&self, id: ConnectionId) -> Option<&ConnectionSettings> {
         self.connections.get(&id).filter(|connection| self.general.enable && connection.enable)
     }
 }
@@ -89,8 +89,8 @@ pub struct General {
     pub enable: bool,
     /// `id`: the connections that accept connection requests
     /// (`ManagementServer.ConnReqXMPPConnection`).
-    pub accepting: BTreeSet<ConnectionId>,
-    /// `allowed_jid`: who may send connection requests; empty = everyone
+    pub accepts_requests: BTreeSet<ConnectionId>,
+    /// `allowed_jid`: the senders that may send connection requests; empty = all
     /// (`ManagementServer.ConnReqAllowedJabberIDs`).
     pub allowed: Vec<Jid>,
     /// `loglevel`.
@@ -105,7 +105,7 @@ pub struct General {
     pub period: Duration,
 }
 
-/// `loglevel`, least to most talkative.
+/// `loglevel`, from least to most verbose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum LogLevel {
     /// EMERG
@@ -127,10 +127,10 @@ pub enum LogLevel {
     Debug,
 }
 
-/// How the CWMP client is told of a connection request.
+/// How the CWMP client is notified of a connection request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Notify {
-    /// `ubus -t 1 call tr069 inform {"event":"6 connection request"}`
+    /// Calls `tr069` `inform` on ubus.
     #[default]
     Ubus,
     /// `notify_command`: program and arguments, run without a shell. Never empty.
@@ -139,7 +139,7 @@ pub enum Notify {
 
 /// A `config connection` section with its server rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Connection {
+pub struct ConnectionSettings {
     /// `con_inst`.
     pub id: ConnectionId,
     /// `enable`.
@@ -152,11 +152,11 @@ pub struct Connection {
     pub password: Password,
     /// `domain`, a valid JID domain-part.
     pub domain: String,
-    /// `resource`; none = the server chooses.
+    /// `resource`; none = chosen by the server.
     pub resource: Option<String>,
     /// `usetls`.
     pub use_tls: bool,
-    /// `tls_ca`; none = the system's store.
+    /// `tls_ca`: a file or directory; none = the system's store.
     pub tls_ca: Option<PathBuf>,
     /// `tls_verify`.
     pub tls_verify: bool,
@@ -166,27 +166,27 @@ pub struct Connection {
     pub retry: Retry,
     /// `serveralgorithm`.
     pub algorithm: ServerAlgorithm,
-    /// The connection's server rows, disabled ones too, by `con_srv_inst`.
+    /// The connection's server rows by `con_srv_inst`, disabled ones included.
     pub servers: Vec<Server>,
 }
 
 /// `interval` (`KeepAliveInterval`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KeepAlive {
-    /// -1: this implementation's own choice.
+    /// -1: the default of this implementation.
     #[default]
     Automatic,
     /// 0
     Off,
-    /// Seconds of silence after which the server is asked for a sign of life.
+    /// Time without received data after which the server is probed.
     Every(Duration),
 }
 
 /// `attempt`, `initial_retry_interval`, `retry_interval_multiplier`, `retry_max_interval`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// `attempt` (`ServerConnectAttempts`): passes through the server list before the fallback has one; 0 leaves the schedule
-    /// to this implementation.
+    /// `attempt` (`ServerConnectAttempts`): passes through the server list before the domain itself is tried; 0 = this
+    /// implementation's own schedule.
     pub attempts: u32,
     /// `initial_retry_interval`: 1 s to 65535 s.
     pub initial: Duration,
@@ -217,7 +217,7 @@ pub struct Server {
     pub enable: bool,
     /// `con_srv_alias`.
     pub alias: String,
-    /// `server_address`: host name or IP address; given in every enabled row.
+    /// `server_address`: host name or IP address. Every enabled row has one.
     pub address: Option<String>,
     /// `port`.
     pub port: u16,
@@ -231,7 +231,7 @@ impl Default for General {
     fn default() -> Self {
         Self {
             enable: false,
-            accepting: BTreeSet::new(),
+            accepts_requests: BTreeSet::new(),
             allowed: Vec::new(),
             log_level: LogLevel::default(),
             notify: Notify::default(),

@@ -1,38 +1,86 @@
-//! What is wrong with a section, said to a person.
+//! A problem in a section, and its message.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Whether a section is refused for it.
+use super::uci::Section;
+use crate::document::Table;
+use crate::text::presentable;
+
+/// How much a problem matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// The section is refused.
     Error,
-    /// The section takes effect all the same.
+    /// The section takes effect.
     Warning,
+    /// The section takes effect as it is meant, and that is unwise. Found by `xmppd check` alone, and not logged.
+    Advice,
 }
 
-/// One thing that is wrong in one section.
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Advice => "advice",
+        })
+    }
+}
+
+/// A problem in a section.
 ///
 /// `FILE:12: section 'wan' (connection), option 'interval' is 'ten': expected -1, 0 or a number of seconds`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Error or warning.
     pub severity: Severity,
-    /// The file that was read.
+    /// The file.
     pub file: PathBuf,
-    /// The line of the option, or of the section where no option is at fault, from 1.
+    /// The line of the option, or of the section if no option is concerned, from 1.
     pub line: usize,
-    /// The section as `uci show` names it: its name, or `@connection[0]`; cut if it is long, as all that follows.
+    /// The section as `uci show` names it: its name, or `@connection[0]`. Long names and values are cut.
     pub section: String,
     /// The section's type.
     pub kind: String,
-    /// The option, as it is called in the file.
+    /// The option, by its name in the file.
     pub option: Option<String>,
-    /// What the option is set to, fit for one line of a log; never a password.
+    /// The option's value; never a password.
     pub value: Option<String>,
     /// What is wrong, or what was expected.
     pub message: String,
+}
+
+impl Problem {
+    /// A problem of a section as a whole.
+    pub(super) fn new(severity: Severity, file: &Path, section: &Section, label: &str, message: String) -> Self {
+        Self {
+            severity,
+            file: file.to_owned(),
+            line: section.line,
+            section: presentable(label),
+            kind: presentable(&section.kind),
+            option: None,
+            value: None,
+            message,
+        }
+    }
+
+    /// The problem as an entry of a document, without the file.
+    #[must_use]
+    pub fn document(&self) -> Table {
+        let mut table = Table::new()
+            .with("severity", self.severity.to_string())
+            .with("line", self.line as u64)
+            .with("section", self.section.as_str())
+            .with("type", self.kind.as_str());
+        for (name, text) in [("option", &self.option), ("value", &self.value)] {
+            if let Some(text) = text {
+                table = table.with(name, text.as_str());
+            }
+        }
+        table.with("message", self.message.as_str())
+    }
 }
 
 impl fmt::Display for Problem {
@@ -48,39 +96,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Longer values and names are cut in messages, characters.
-const SHOWN: usize = 80;
-
-/// A value as it can stand in a line: without control characters and not too long.
-pub(crate) fn presentable(value: &str) -> String {
-    let mut shown: String = value
-        .chars()
-        .take(SHOWN)
-        .flat_map(|char| {
-            let escaped = char.is_control().then(|| char.escape_default());
-            let plain = escaped.is_none().then_some(char);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect();
-    if value.chars().nth(SHOWN).is_some() {
-        shown.push_str("...");
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Problem, Severity};
 
     #[test]
-    fn a_value_stays_in_its_line() {
-        assert_eq!(presentable("a\nb\u{1b}[1m\u{e4}'"), "a\\nb\\u{1b}[1m\u{e4}'");
-        assert_eq!(presentable(&"x".repeat(80)), "x".repeat(80));
-        assert_eq!(presentable(&"x".repeat(81)), "x".repeat(80) + "...");
-    }
-
-    #[test]
-    fn a_problem_says_where_and_what() {
+    fn a_message_says_where_and_what() {
         let problem = Problem {
             severity: Severity::Error,
             file: "/etc/config/xmpp".into(),

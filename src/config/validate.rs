@@ -1,9 +1,5 @@
-//! Sections to typed settings: what each option may be, and what is made of it.
+//! Validates sections and converts them to typed settings.
 
-mod connection;
-mod general;
-mod server;
-
-pub(crate) use connection::{Outcome, connection};
-pub(crate) use general::general;
-pub(crate) use server::{parent, server};
+pub(super) mod connection;
+pub(super) mod general;
+pub(super) mod server;

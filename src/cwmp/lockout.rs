@@ -1,9 +1,9 @@
 //! Locks out senders after repeated wrong credentials. Pure: the time is an argument.
 //!
-//! At most [`MAX_SENDERS`] senders are remembered. When the table is full, the sender with the fewest failures that is not
-//! locked out is evicted, the oldest one first. A lock-out is never evicted before it expires, so a sender cannot end its
-//! own by flooding from other accounts. While every entry is a lock-out, failures of further senders are not recorded.
-//! An `allowed_jid` list holds fewer senders than the table, so with one nothing is evicted.
+//! At most [`MAX_SENDERS`] senders are remembered. When the table is full, the sender with the fewest failures that is
+//! not locked out is evicted, the oldest one first. A lock-out is never evicted before it expires, so a sender cannot
+//! end its own by flooding from other accounts. While every entry is a lock-out, failures of further senders are not
+//! recorded. An `allowed_jid` list holds fewer senders than the table, so with such a list nothing is evicted.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -33,10 +33,11 @@ pub struct Lockout {
 }
 
 impl Lockout {
-    /// Whether the sender is locked out at `now`.
+    /// Time until the end of the sender's lock-out, more than 0; `None` if there is none.
     #[must_use]
-    pub fn is_locked(&self, sender: &BareJid, now: Instant) -> bool {
-        matches!(self.senders.get(sender), Some(Record::LockedSince(since)) if now.duration_since(*since) < LOCKED)
+    pub fn time_left(&self, sender: &BareJid, now: Instant) -> Option<Duration> {
+        let Some(Record::LockedSince(since)) = self.senders.get(sender) else { return None };
+        LOCKED.checked_sub(now.duration_since(*since)).filter(|left| !left.is_zero())
     }
 
     /// Records wrong credentials. Returns whether the sender is locked out afterwards.
@@ -55,8 +56,8 @@ impl Lockout {
         true
     }
 
-    /// Records right credentials, which reset the sender's failures: an ACS that tries several credentials in turn is not
-    /// locked out. A lock-out stays in force.
+    /// Records right credentials, which reset the sender's failures: an ACS that tries several credentials in turn is
+    /// not locked out. A lock-out stays in force.
     pub fn record_success(&mut self, sender: &BareJid) {
         if matches!(self.senders.get(sender), Some(Record::Failures(_))) {
             self.senders.remove(sender);
@@ -98,6 +99,12 @@ mod tests {
 
     use super::*;
 
+    impl Lockout {
+        fn is_locked(&self, sender: &BareJid, now: Instant) -> bool {
+            self.time_left(sender, now).is_some()
+        }
+    }
+
     fn jid(n: usize) -> BareJid {
         BareJid::new(&format!("sender{n}@a.test")).unwrap()
     }
@@ -116,8 +123,8 @@ mod tests {
         assert!(!lockout.is_locked(&jid(1), start + seconds(4)));
         assert!(lockout.record_failure(&jid(1), start + seconds(59)));
         assert!(lockout.is_locked(&jid(1), start + seconds(59)));
-        assert!(lockout.is_locked(&jid(1), start + seconds(118)));
-        assert!(!lockout.is_locked(&jid(1), start + seconds(119)));
+        assert_eq!(lockout.time_left(&jid(1), start + seconds(118)), Some(seconds(1)));
+        assert_eq!(lockout.time_left(&jid(1), start + seconds(119)), None);
         assert!(!lockout.is_locked(&jid(2), start + seconds(60)));
     }
 

@@ -2,7 +2,6 @@
 
 pub mod authorize;
 pub mod credentials;
-pub mod inform;
 pub mod lockout;
 pub mod notify;
 pub mod sender;

@@ -1,6 +1,13 @@
 //! Matches senders of connection requests against `allowed_jid` (`ManagementServer.ConnReqAllowedJabberIDs`).
 
-use jid::Jid;
+use jid::{BareJid, Jid};
+
+/// Returns the name of a sender for the log and the notification. Without `from` it is the account: its own server sends
+/// in its name (RFC 6120 8.1.2.1).
+#[must_use]
+pub fn sender_name<'a>(from: Option<&'a str>, account: &'a BareJid) -> &'a str {
+    from.unwrap_or(account.as_str())
+}
 
 /// Whether `sender` is allowed. JIDs are compared after normalization (RFC 7622), never as text. An empty list allows
 /// every sender.
@@ -15,8 +22,8 @@ pub fn is_listed(allowed: &[Jid], sender: &Jid) -> bool {
     allowed.iter().any(|entry| matches(entry, sender))
 }
 
-/// A full JID matches itself alone; a bare JID matches itself and its resources; a domain matches itself and its resources,
-/// but not the users at it.
+/// A full JID matches itself alone; a bare JID matches itself and its resources; a domain matches itself and its
+/// resources, but not the users at it.
 fn matches(entry: &Jid, sender: &Jid) -> bool {
     match entry.resource() {
         Some(_) => entry == sender,

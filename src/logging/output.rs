@@ -3,49 +3,51 @@
 //! The reader of the log may be slow or stopped. A full pipe must not block the main thread, so lines are dropped, and the
 //! number of dropped lines is logged once there is room again.
 
-use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use tracing_subscriber::fmt::MakeWriter;
 
-use crate::text::truncate;
-
-/// Maximum length of a line in bytes: what a pipe takes atomically (`PIPE_BUF`).
-const MAX_LINE: usize = 4096;
-
-/// The end of a truncated line.
-const ELLIPSIS: &str = "...\n";
+use super::form::Form;
+use crate::config::model::LogLevel;
 
 /// A non-blocking log writer.
 #[derive(Debug)]
 pub(super) struct Output<D> {
     descriptor: D,
+    form: Form,
     /// Number of lines dropped since the last one written.
     dropped: Mutex<u64>,
 }
 
 impl<D: AsFd> Output<D> {
-    pub(super) fn new(descriptor: D) -> Self {
-        Self { descriptor, dropped: Mutex::new(0) }
+    pub(super) fn new(descriptor: D, form: Form) -> Self {
+        Self { descriptor, form, dropped: Mutex::new(0) }
     }
 
-    /// Writes the line, or counts it as dropped.
-    fn line(&self, line: &str) {
+    /// Writes a line, or counts it as dropped.
+    pub(super) fn log(&self, severity: LogLevel, text: &str) {
+        let now = SystemTime::now();
+        let line = self.form.line(severity, text, now);
         let descriptor = self.descriptor.as_fd();
         let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
         if *dropped > 0 && has_room(descriptor) {
-            let notice = format!("xmppd: WARNING dropped {dropped} log lines: the reader is too slow\n");
-            if write(descriptor, &notice) {
+            let warning = self.form.line(LogLevel::Warning, &report_dropped(*dropped), now);
+            if write(descriptor, &warning) {
                 *dropped = 0;
             }
         }
-        if *dropped > 0 || !has_room(descriptor) || !write(descriptor, line) {
+        if *dropped > 0 || !has_room(descriptor) || !write(descriptor, &line) {
             *dropped += 1;
         }
     }
+}
+
+/// The text of the line that follows dropped ones.
+pub(super) fn report_dropped(count: u64) -> String {
+    format!("dropped {count} log lines: the reader is too slow")
 }
 
 /// Whether a line can be written without blocking. A closed pipe counts as writable: the write fails at once.
@@ -68,42 +70,14 @@ fn write(descriptor: BorrowedFd<'_>, line: &str) -> bool {
     true
 }
 
-/// Truncates a line to [`MAX_LINE`].
-fn limit_length(line: &str) -> String {
-    if line.len() <= MAX_LINE {
-        return line.to_owned();
-    }
-    format!("{}{ELLIPSIS}", truncate(line, MAX_LINE - ELLIPSIS.len()))
-}
-
-impl<'a, D: AsFd + 'a> MakeWriter<'a> for Output<D> {
-    type Writer = &'a Self;
-
-    fn make_writer(&'a self) -> Self::Writer {
-        self
-    }
-}
-
-impl<D: AsFd> Write for &Output<D> {
-    /// Takes one whole line: tracing writes each event in one call.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.line(&limit_length(&String::from_utf8_lossy(line)));
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{PipeReader, Read, pipe};
 
     use super::*;
 
-    fn log<D: AsFd>(mut output: &Output<D>, line: &str) {
-        output.write_all(format!("{line}\n").as_bytes()).unwrap();
+    fn log<D: AsFd>(output: &Output<D>, line: &str) {
+        output.log(LogLevel::Info, line);
     }
 
     fn lines(reader: &mut PipeReader) -> Vec<String> {
@@ -115,7 +89,7 @@ mod tests {
     #[test]
     fn a_full_pipe_drops_lines_without_blocking() {
         let (mut reader, writer) = pipe().unwrap();
-        let output = Output::new(writer);
+        let output = Output::new(writer, Form::Bare);
         let all = 100_000;
         for n in 0..all {
             log(&output, &format!("line {n}"));
@@ -128,32 +102,20 @@ mod tests {
         assert_eq!(*output.dropped.lock().unwrap(), 0);
         drop(output);
         let rest = lines(&mut reader);
-        let notice = format!("xmppd: WARNING dropped {dropped} log lines: the reader is too slow");
-        assert_eq!(rest[rest.len() - 2..], [notice, "the last".to_owned()]);
-        assert_eq!(rest[rest.len() - 3], format!("line {}", all - dropped - 1), "earlier lines are complete");
+        let warning = format!("xmppd: WARNING dropped {dropped} log lines: the reader is too slow");
+        assert_eq!(rest[rest.len() - 2..], [warning, "xmppd: INFO the last".to_owned()]);
+        let before = format!("xmppd: INFO line {}", all - dropped - 1);
+        assert_eq!(rest[rest.len() - 3], before, "earlier lines are complete");
     }
 
     #[test]
     fn a_closed_pipe_is_ignored() {
         let (reader, writer) = pipe().unwrap();
-        let output = Output::new(writer);
+        let output = Output::new(writer, Form::Bare);
         drop(reader);
         for _ in 0..3 {
             log(&output, "a line");
         }
         assert_eq!(*output.dropped.lock().unwrap(), 0);
-    }
-
-    #[test]
-    fn long_lines_are_truncated() {
-        let (mut reader, writer) = pipe().unwrap();
-        let output = Output::new(writer);
-        for length in [MAX_LINE - 1, MAX_LINE, 3 * MAX_LINE] {
-            log(&output, &"\u{e4}".repeat(length / 2));
-        }
-        drop(output);
-        let lines = lines(&mut reader);
-        assert!(lines.iter().all(|line| line.len() < MAX_LINE), "{lines:?}");
-        assert_eq!(lines.iter().map(|line| line.ends_with("\u{e4}...")).collect::<Vec<_>>(), [false, true, true]);
     }
 }

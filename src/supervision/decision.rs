@@ -1,98 +1,98 @@
-//! What the [policy](super::policy) says: what is to be done, what an exit was taken for, and what can't be done.
+//! The decisions of the policy: what the supervisor has to do, what an exit means, and which requests are refused.
 
 use std::{
     fmt::{self, Display},
     time::Duration,
 };
 
-#[cfg(doc)]
-use super::policy::Policy;
-use super::spec::{ChildId, ExitReason, Incarnation};
+use super::spec::{ChildId, ExitReason, Incarnation, Intensity};
 
-/// What the supervisor is to do now, in this order.
+/// What the supervisor has to do. Actions are carried out in the order in which they are returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action<Id> {
-    /// Start the child, and report with [`Policy::started`] or [`Policy::exited`] what came of it.
+    /// Start the child. A start that fails is reported as an exit.
     Start {
-        /// The child to start.
+        /// The child.
         id: Id,
         /// The number of its new run.
         incarnation: Incarnation,
     },
-    /// Ask the child to stop, and say [`Policy::overdue`] when it is not gone after `within`.
+    /// Ask the child to stop. If it is not gone after `limit`, that is reported as overdue.
     Stop {
-        /// The child to ask.
+        /// The child.
         id: Id,
-        /// The run that is meant.
+        /// Its run.
         incarnation: Incarnation,
-        /// How long it may take; without an end if `None`.
-        within: Option<Duration>,
+        /// How long it may take; `None`: as long as it takes.
+        limit: Option<Duration>,
     },
-    /// End the child's task.
+    /// Send the child a heartbeat.
+    SendHeartbeat {
+        /// The child.
+        id: Id,
+    },
+    /// Abort the child's task.
     Kill {
-        /// The child to kill.
+        /// The child.
         id: Id,
-        /// The run that is meant.
+        /// Its run.
         incarnation: Incarnation,
     },
-    /// Tell whom it concerns that the child has spent its budget and stays down.
+    /// Report that the child stays down because it exited too often.
     GiveUp {
-        /// The child that is given up.
+        /// The child.
         id: Id,
-        /// Its last run.
-        incarnation: Incarnation,
-        /// How that run ended.
+        /// How its last run ended.
         reason: ExitReason,
     },
     /// Forget the child: it is gone and will not be started again.
     Remove {
-        /// The child to forget.
+        /// The child.
         id: Id,
     },
-    /// End with this reason: no child is left.
+    /// End the supervisor with this reason: no child is left.
     Terminate(ExitReason),
 }
 
-/// What an exit was taken for.
+/// What an exit means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is about a run that is over already; nothing follows.
+    /// It is about an earlier run, or the child is gone or given up; nothing follows.
     Late,
     /// It was asked for.
     Expected,
-    /// The child is restarted, with those of its siblings that the strategy names.
+    /// The child is restarted.
     Restart,
-    /// The child's restart type leaves it down.
-    LeftDown,
-    /// The child has spent its budget and is given up.
-    GivenUp,
-    /// The supervisor has seen too many exits: it stops all children, then itself.
+    /// The child exited more often than this intensity allows, and is given up.
+    GivenUp(Intensity),
+    /// The supervisor saw too many exits: it stops all children, then itself.
     IntensityReached,
 }
 
 impl Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Late => "ignored, an earlier incarnation",
-            Self::Expected => "expected",
-            Self::Restart => "restarted",
-            Self::LeftDown => "not restarted",
-            Self::GivenUp => "given up, its restart budget is spent",
-            Self::IntensityReached => "supervisor ends, restart intensity reached",
-        })
+        match self {
+            Self::Late => f.write_str("ignored, an earlier incarnation"),
+            Self::Expected => f.write_str("expected"),
+            Self::Restart => f.write_str("restarted"),
+            Self::GivenUp(Intensity { exits, period }) => {
+                write!(f, "given up: more than {exits} exits within {} s", period.as_secs_f64())
+            }
+            Self::IntensityReached => f.write_str("supervisor ends, restart intensity reached"),
+        }
     }
 }
 
-/// A wish that can't be fulfilled.
+/// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SupervisionError<Id: ChildId> {
-    /// A child of this name is there, be it running, given up or still stopping.
+    /// A child of this name is running or given up.
     #[error("there is a child {0} already")]
     AlreadyPresent(Id),
     /// There is no such child, or it is being removed.
     #[error("there is no child {0}")]
     NotFound(Id),
-    /// The supervisor is on its way down.
+    /// The supervisor is stopping.
     #[error("the supervisor is shutting down")]
     ShuttingDown,
 }

@@ -6,15 +6,14 @@ use actix::Message;
 
 use super::{
     decision::SupervisionError,
-    policy::ChildStatus,
     running::Running,
-    spec::{ChildId, ChildSettings, ChildSpec, Incarnation},
+    spec::{ChildId, ChildSettings, ChildSpec, ChildStatus, Incarnation},
 };
 
 pub(super) type StartFn<S> = Box<dyn FnMut(Incarnation, &S) -> Running<S> + Send>;
 
-/// A child specification, the settings of the child, and the function that starts a run with these settings.
-pub struct Child<Id, S = ()> {
+/// A child to supervise: its specification, its settings, and the function that starts a run with them.
+pub struct NewChild<Id, S = ()> {
     pub(super) spec: ChildSpec<Id>,
     pub(super) recipe: Recipe<S>,
 }
@@ -25,17 +24,17 @@ pub(super) struct Recipe<S> {
     pub(super) start: StartFn<S>,
 }
 
-impl<Id> Child<Id> {
-    /// A child without settings; see [`Child::with_settings`].
+impl<Id> NewChild<Id> {
+    /// A child without settings; see [`NewChild::with_settings`].
     #[must_use]
     pub fn new(spec: ChildSpec<Id>, mut start: impl FnMut(Incarnation) -> Running + Send + 'static) -> Self {
         Self::with_settings(spec, (), move |incarnation, ()| start(incarnation))
     }
 }
 
-impl<Id, S> Child<Id, S> {
-    /// `start` is called for every incarnation, on the supervisor's thread, with the present settings, and must not block.
-    /// A panic in it counts as the exit of this incarnation.
+impl<Id, S> NewChild<Id, S> {
+    /// A child with settings. `start` is called for each run, on the supervisor's thread, and must not block. A panic in it
+    /// counts as the exit of that run.
     #[must_use]
     pub fn with_settings(
         spec: ChildSpec<Id>,
@@ -49,13 +48,13 @@ impl<Id, S> Child<Id, S> {
 /// Adds a child behind the others and starts it. Answered as soon as it is supervised.
 ///
 /// Fails with [`SupervisionError::AlreadyPresent`] or [`SupervisionError::ShuttingDown`].
-pub struct StartChild<Id, S = ()>(pub Child<Id, S>);
+pub struct StartChild<Id, S = ()>(pub NewChild<Id, S>);
 
 impl<Id: ChildId, S: ChildSettings> Message for StartChild<Id, S> {
     type Result = Result<(), SupervisionError<Id>>;
 }
 
-/// Stops a child and forgets it. Answered when it is gone.
+/// Stops a child and removes it. Answered when it is gone.
 ///
 /// Fails with [`SupervisionError::NotFound`].
 #[derive(Debug, Clone)]
@@ -65,18 +64,18 @@ impl<Id: ChildId> Message for StopChild<Id> {
     type Result = Result<(), SupervisionError<Id>>;
 }
 
-/// Stops the child of that name and starts it with the new specification, its past forgotten; a child that was given up
-/// comes back this way. Answered when the new run is started.
+/// Replaces a child: stops it if it runs, and starts it by the new specification. Earlier exits no longer count, so that a
+/// child that was given up comes back. Answered when the new run is started.
 ///
 /// Fails with [`SupervisionError::NotFound`], also when the child is removed meanwhile, or
 /// [`SupervisionError::ShuttingDown`].
-pub struct RestartChild<Id, S = ()>(pub Child<Id, S>);
+pub struct RestartChild<Id, S = ()>(pub NewChild<Id, S>);
 
 impl<Id: ChildId, S: ChildSettings> Message for RestartChild<Id, S> {
     type Result = Result<(), SupervisionError<Id>>;
 }
 
-/// Replaces the settings of a child without a restart: a present run gets them by its
+/// Replaces the settings of a child without a restart: the present run gets them by its
 /// [`update` function](Running::updated_by), later runs start with them.
 ///
 /// Fails with [`SupervisionError::NotFound`].

@@ -1,24 +1,15 @@
-//! Supervision with the semantics of Erlang/OTP's supervisor: what crashes is started anew, and what keeps crashing is
-//! not.
+//! Supervision after Erlang/OTP's supervisor: a child that crashes is restarted, and no other (`one_for_one`). What follows
+//! when it crashes too often is its [restart strategy](spec::RestartStrategy).
 //!
-//! [`spec`] says what a child is and how it ends. [`policy`] turns exits and wishes into [decisions](decision), without a
-//! clock. [`supervisor`] is the actor that carries them out on the tasks that [`running`] owns; [`panics`] catches what goes
-//! wrong in them; [`messages`] is how to talk to it.
+//! [`policy`] decides, without a clock, on [specifications](spec), exits and requests. [`supervisor`] is the actor that
+//! carries its [decisions](decision) out on the tasks that [`running`] owns; [`panics`] catches the panics of these tasks.
+//! A supervisor handles [`messages`], and sends its children those of [`lifecycle`].
 
 pub mod decision;
+pub mod lifecycle;
 pub mod messages;
 pub mod panics;
 pub mod policy;
 pub mod running;
 pub mod spec;
 pub mod supervisor;
-
-pub use decision::SupervisionError;
-pub use messages::{Child, Children, RestartChild, StartChild, StopChild, UpdateChild};
-pub use panics::{blocking, log_panics};
-pub use policy::{ChildState, ChildStatus};
-pub use running::{Running, Stop, Update};
-pub use spec::{
-    ChildId, ChildSettings, ChildSpec, ExitReason, Incarnation, Intensity, RestartType, Shutdown, Strategy,
-};
-pub use supervisor::Supervisor;

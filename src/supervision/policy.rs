@@ -1,51 +1,71 @@
-//! What a supervisor does about an exit, or a wish, as a pure function of what happened before.
-//!
-//! Every child has a phase, which is what is known of it, and a goal, which is what is wanted of it. An event
-//! changes one or the other; the policy then names the actions that bring the phase nearer to the goal, never
-//! more at a time than the strategy's order allows.
+//! Decides what follows from an exit or a request, as a pure function of what happened before.
 
-mod child;
 mod history;
-#[cfg(test)]
-mod model;
-#[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod table;
 #[cfg(test)]
 mod tests;
 
 use std::time::Instant;
 
-use self::child::{Child, Goal, Phase};
-pub use self::child::{ChildState, ChildStatus};
 use self::history::ExitHistory;
 use super::{
     decision::{Action, SupervisionError, Verdict},
-    spec::{ChildId, ChildSpec, ExitReason, Incarnation, Intensity, RestartType, Shutdown, Strategy},
+    spec::{ChildId, ChildSpec, ChildState, ChildStatus, ExitReason, Incarnation, Intensity, RestartStrategy},
 };
 
-/// The state of a supervisor: its children in start order and what has happened to them.
+/// The children of a supervisor in start order, and what happened to them.
 #[derive(Debug)]
 pub struct Policy<Id> {
-    strategy: Strategy,
-    history: ExitHistory,
-    children: Vec<Child<Id>>,
-    next: u64,
+    intensity: Intensity,
+    /// Exits of the children that escalate.
+    exits: ExitHistory,
+    children: Vec<ChildRecord<Id>>,
+    last_incarnation: Incarnation,
+    /// Why the supervisor ends; none while it does not.
     ending: Option<ExitReason>,
-    terminated: bool,
+}
+
+/// What the policy remembers of a child.
+#[derive(Debug)]
+struct ChildRecord<Id> {
+    spec: ChildSpec<Id>,
+    state: ChildState,
+    incarnation: Incarnation,
+    last_exit: Option<ExitReason>,
+    /// Exits that count against the child's own intensity.
+    exits: ExitHistory,
+}
+
+impl<Id: ChildId> ChildRecord<Id> {
+    /// Starts the next run.
+    fn start(&mut self, last_incarnation: &mut Incarnation) -> Action<Id> {
+        last_incarnation.0 += 1;
+        self.incarnation = *last_incarnation;
+        self.state = ChildState::Running;
+        Action::Start { id: self.spec.id.clone(), incarnation: self.incarnation }
+    }
+
+    fn stop(&self) -> Action<Id> {
+        let ChildSpec { id, stop_limit, .. } = &self.spec;
+        Action::Stop { id: id.clone(), incarnation: self.incarnation, limit: *stop_limit }
+    }
+
+    /// Takes a new specification and forgets the exits so far.
+    fn renew(&mut self, spec: ChildSpec<Id>) {
+        self.spec = spec;
+        self.exits = ExitHistory::default();
+    }
 }
 
 impl<Id: ChildId> Policy<Id> {
     /// A supervisor without children.
     #[must_use]
-    pub fn new(strategy: Strategy, intensity: Intensity) -> Self {
-        let history = ExitHistory::new(intensity);
-        Self { strategy, history, children: Vec::new(), next: 1, ending: None, terminated: false }
+    pub fn new(intensity: Intensity) -> Self {
+        let exits = ExitHistory::default();
+        Self { intensity, exits, children: Vec::new(), last_incarnation: Incarnation(0), ending: None }
     }
 
-    /// Adds a child behind the others and starts it. One that is on its way out keeps its place: the new run begins when
-    /// the old one is gone.
+    /// Adds a child behind the others and starts it. A child that is being removed keeps its place; the new run begins
+    /// when the old one is gone.
     ///
     /// # Errors
     /// [`SupervisionError::AlreadyPresent`], [`SupervisionError::ShuttingDown`].
@@ -54,28 +74,36 @@ impl<Id: ChildId> Policy<Id> {
             return Err(SupervisionError::ShuttingDown);
         }
         match self.children.iter_mut().find(|child| child.spec.id == spec.id) {
-            None => self.children.push(Child::new(spec)),
-            // It is wanted again before it is gone: the new run follows when the old one is.
-            Some(child) if child.goal == Goal::Remove => child.renew(spec),
-            Some(_) => return Err(SupervisionError::AlreadyPresent(spec.id)),
+            None => {
+                let exits = ExitHistory::default();
+                let (state, incarnation) = (ChildState::Running, self.last_incarnation);
+                let mut child = ChildRecord { spec, state, incarnation, last_exit: None, exits };
+                let start = child.start(&mut self.last_incarnation);
+                self.children.push(child);
+                Ok(vec![start])
+            }
+            Some(child) if child.state == ChildState::Stopping => {
+                child.renew(spec);
+                child.state = ChildState::Restarting;
+                Ok(Vec::new())
+            }
+            Some(_) => Err(SupervisionError::AlreadyPresent(spec.id)),
         }
-        Ok(self.advance())
     }
 
-    /// Stops a child and forgets it; [`Action::Remove`] says when that is done.
+    /// Stops a child and removes it when it is gone.
     ///
     /// # Errors
     /// [`SupervisionError::NotFound`].
     pub fn stop_child(&mut self, id: &Id) -> Result<Vec<Action<Id>>, SupervisionError<Id>> {
-        let Some(child) = self.children.iter_mut().find(|child| child.spec.id == *id) else {
-            return Err(SupervisionError::NotFound(id.clone()));
-        };
-        child.goal = Goal::Remove;
-        Ok(self.advance())
+        match self.children.iter().position(|child| child.spec.id == *id) {
+            Some(at) => Ok(self.stop_at(at).into_iter().collect()),
+            None => Err(SupervisionError::NotFound(id.clone())),
+        }
     }
 
-    /// Stops the child that `spec` names, if it runs, and starts it with the new specification in its old place. Its
-    /// past is forgotten. The new specification's [`Shutdown`] is the one that the old run is stopped by.
+    /// Stops a child if it runs, and starts it in its old place by the new specification, whose stop limit applies to the
+    /// old run. Earlier exits no longer count.
     ///
     /// # Errors
     /// [`SupervisionError::NotFound`], [`SupervisionError::ShuttingDown`].
@@ -83,32 +111,28 @@ impl<Id: ChildId> Policy<Id> {
         if self.ending.is_some() {
             return Err(SupervisionError::ShuttingDown);
         }
-        let present = |child: &&mut Child<Id>| child.spec.id == spec.id && child.goal != Goal::Remove;
+        let present = |child: &&mut ChildRecord<Id>| child.spec.id == spec.id && child.state != ChildState::Stopping;
         let Some(child) = self.children.iter_mut().find(present) else {
             return Err(SupervisionError::NotFound(spec.id));
         };
         child.renew(spec);
-        Ok(self.advance())
+        Ok(match child.state {
+            ChildState::Running => {
+                child.state = ChildState::Restarting;
+                vec![child.stop()]
+            }
+            ChildState::GivenUp => vec![child.start(&mut self.last_incarnation)],
+            ChildState::Restarting | ChildState::Stopping => Vec::new(),
+        })
     }
 
-    /// Stops all children in reverse order and then the supervisor.
+    /// Stops all children and then the supervisor.
     pub fn shut_down(&mut self) -> Vec<Action<Id>> {
-        self.end_with(ExitReason::Shutdown);
-        self.advance()
+        // The first reason stays: a request to stop does not turn the end of a failing supervisor into a clean one.
+        if self.ending.is_some() { Vec::new() } else { self.end(ExitReason::Shutdown) }
     }
 
-    /// The start that was asked for has succeeded.
-    pub fn started(&mut self, id: &Id, incarnation: Incarnation) -> Vec<Action<Id>> {
-        if let Some(at) = self.position(id, incarnation)
-            && self.children[at].phase == Phase::Starting
-        {
-            self.children[at].phase = Phase::Running;
-            return self.advance();
-        }
-        Vec::new()
-    }
-
-    /// A child is gone, or could not be started. An exit that was asked for is none that counts, whatever its reason.
+    /// A run of a child ended, or could not be started. An exit that was asked for does not count, whatever its reason.
     pub fn exited(
         &mut self,
         id: &Id,
@@ -119,151 +143,104 @@ impl<Id: ChildId> Policy<Id> {
         let Some(at) = self.position(id, incarnation) else {
             return (Verdict::Late, Vec::new());
         };
-        self.children[at].phase = Phase::Down;
-        self.children[at].last_exit = Some(reason.clone());
-        let verdict = self.judge(at, reason, now);
-        let mut actions = self.advance();
-        if verdict == Verdict::GivenUp {
-            actions.insert(0, Action::GiveUp { id: id.clone(), incarnation, reason: reason.clone() });
+        let child = &mut self.children[at];
+        child.last_exit = Some(reason.clone());
+        match child.state {
+            ChildState::Stopping => {
+                let removed = self.remove(at);
+                return (Verdict::Expected, std::iter::once(removed).chain(self.terminate()).collect());
+            }
+            ChildState::Restarting => return (Verdict::Expected, vec![child.start(&mut self.last_incarnation)]),
+            ChildState::Running | ChildState::GivenUp => {}
         }
-        (verdict, actions)
+        let strategy = child.spec.strategy;
+        let is_tolerated = match strategy {
+            RestartStrategy::Escalate => self.exits.record(now, self.intensity),
+            RestartStrategy::GiveUp(intensity) => child.exits.record(now, intensity),
+        };
+        match strategy {
+            _ if is_tolerated => (Verdict::Restart, vec![child.start(&mut self.last_incarnation)]),
+            RestartStrategy::GiveUp(intensity) => {
+                child.state = ChildState::GivenUp;
+                (Verdict::GivenUp(intensity), vec![Action::GiveUp { id: id.clone(), reason: reason.clone() }])
+            }
+            RestartStrategy::Escalate => {
+                let reason = ExitReason::IntensityReached { child: id.to_string(), last: Box::new(reason.clone()) };
+                let removed = self.remove(at);
+                (Verdict::IntensityReached, std::iter::once(removed).chain(self.end(reason)).collect())
+            }
+        }
     }
 
-    /// The time to stop is over.
+    /// A run was not gone within its stop limit.
     pub fn overdue(&mut self, id: &Id, incarnation: Incarnation) -> Vec<Action<Id>> {
-        match self.position(id, incarnation) {
-            Some(at) if self.children[at].phase == Phase::Stopping => {
-                vec![Action::Kill { id: id.clone(), incarnation }]
-            }
+        match self.position(id, incarnation).map(|at| self.children[at].state) {
+            Some(ChildState::Stopping | ChildState::Restarting) => vec![Action::Kill { id: id.clone(), incarnation }],
             _ => Vec::new(),
         }
+    }
+
+    /// Sends the running children a heartbeat, and kills those that have not answered the previous one.
+    pub fn heartbeat(&self, is_unanswered: impl Fn(&Id) -> bool) -> Vec<Action<Id>> {
+        let running = self.children.iter().filter(|child| child.state == ChildState::Running);
+        let action = |child: &ChildRecord<Id>| {
+            let id = child.spec.id.clone();
+            if is_unanswered(&id) {
+                Action::Kill { id, incarnation: child.incarnation }
+            } else {
+                Action::SendHeartbeat { id }
+            }
+        };
+        running.map(action).collect()
     }
 
     /// All children in start order.
     #[must_use]
     pub fn children(&self) -> Vec<ChildStatus<Id>> {
-        self.children.iter().map(Child::status).collect()
+        let status = |child: &ChildRecord<Id>| ChildStatus {
+            id: child.spec.id.clone(),
+            state: child.state,
+            incarnation: child.incarnation,
+            last_exit: child.last_exit.clone(),
+        };
+        self.children.iter().map(status).collect()
     }
 
     /// The state of one child; none if there is no such child.
     #[must_use]
     pub fn state(&self, id: &Id) -> Option<ChildState> {
-        self.children.iter().find(|child| child.spec.id == *id).map(|child| child.status().state)
+        self.children.iter().find(|child| child.spec.id == *id).map(|child| child.state)
     }
 
-    /// Where the child is whose present run this is.
+    /// The child whose present run this is.
     fn position(&self, id: &Id, incarnation: Incarnation) -> Option<usize> {
         self.children.iter().position(|child| {
-            child.phase != Phase::Down && child.incarnation == Some(incarnation) && child.spec.id == *id
+            child.state != ChildState::GivenUp && child.incarnation == incarnation && child.spec.id == *id
         })
     }
 
-    fn judge(&mut self, at: usize, reason: &ExitReason, now: Instant) -> Verdict {
+    fn stop_at(&mut self, at: usize) -> Option<Action<Id>> {
         let child = &mut self.children[at];
-        if child.goal != Goal::Up {
-            if child.goal == Goal::Restart {
-                child.goal = Goal::Up;
-            }
-            return Verdict::Expected;
-        }
-        if !child.spec.restart.restarts_after(reason) {
-            child.goal = if child.spec.restart == RestartType::Temporary { Goal::Remove } else { Goal::Ended };
-            return Verdict::LeftDown;
-        }
-        if let Some(budget) = &mut child.budget {
-            if !budget.record(now) {
-                child.goal = Goal::GivenUp;
-                return Verdict::GivenUp;
-            }
-        } else if !self.history.record(now) {
-            let child = child.spec.id.to_string();
-            self.end_with(ExitReason::IntensityReached { child, last: Box::new(reason.clone()) });
-            return Verdict::IntensityReached;
-        }
-        child.restarts += 1;
-        let siblings = match self.strategy {
-            Strategy::OneForOne => &mut [],
-            Strategy::OneForAll => &mut self.children[..],
-            Strategy::RestForOne => &mut self.children[at..],
-        };
-        siblings.iter_mut().for_each(Child::restart_with_sibling);
-        Verdict::Restart
-    }
-
-    /// The first reason stays: being asked to stop while going down for too many exits does not make it a clean end.
-    fn end_with(&mut self, reason: ExitReason) {
-        self.ending.get_or_insert(reason);
-        for child in &mut self.children {
-            child.goal = Goal::Remove;
+        match std::mem::replace(&mut child.state, ChildState::Stopping) {
+            ChildState::Running => Some(child.stop()),
+            ChildState::Restarting | ChildState::Stopping => None,
+            ChildState::GivenUp => Some(self.remove(at)),
         }
     }
 
-    /// What can be done now: first what has to go, in reverse, and when all of it is gone, what has to come, in order.
-    fn advance(&mut self) -> Vec<Action<Id>> {
-        let mut actions = Vec::new();
-        self.children.retain(|child| {
-            let gone = child.goal == Goal::Remove && child.phase == Phase::Down;
-            if gone {
-                actions.push(Action::Remove { id: child.spec.id.clone() });
-            }
-            !gone
-        });
-        self.stop_leaving(&mut actions);
-        self.start_waiting(&mut actions);
-        if self.children.is_empty()
-            && !self.terminated
-            && let Some(reason) = &self.ending
-        {
-            self.terminated = true;
-            actions.push(Action::Terminate(reason.clone()));
-        }
-        actions
+    fn remove(&mut self, at: usize) -> Action<Id> {
+        Action::Remove { id: self.children.remove(at).spec.id }
     }
 
-    /// Whether a child's start or stop waits for that of another.
-    fn in_turn(&self) -> bool {
-        self.strategy != Strategy::OneForOne
+    /// Stops all children side by side, asking the last one first.
+    fn end(&mut self, reason: ExitReason) -> Vec<Action<Id>> {
+        self.ending = Some(reason);
+        let stops: Vec<_> = (0..self.children.len()).rev().filter_map(|at| self.stop_at(at)).collect();
+        stops.into_iter().chain(self.terminate()).collect()
     }
 
-    fn stop_leaving(&mut self, actions: &mut Vec<Action<Id>>) {
-        let in_turn = self.in_turn();
-        if in_turn && self.children.iter().any(|child| child.phase == Phase::Stopping) {
-            return;
-        }
-        for child in self.children.iter_mut().rev().filter(|child| child.is_leaving()) {
-            if child.phase == Phase::Running
-                && let Some(incarnation) = child.incarnation
-            {
-                child.phase = Phase::Stopping;
-                let id = child.spec.id.clone();
-                actions.push(match child.spec.shutdown {
-                    Shutdown::Within(time) => Action::Stop { id, incarnation, within: Some(time) },
-                    Shutdown::Unlimited => Action::Stop { id, incarnation, within: None },
-                    Shutdown::Kill => Action::Kill { id, incarnation },
-                });
-            }
-            if in_turn {
-                return;
-            }
-        }
-    }
-
-    fn start_waiting(&mut self, actions: &mut Vec<Action<Id>>) {
-        let in_turn = self.in_turn();
-        if in_turn && self.children.iter().any(|child| child.is_leaving() || child.phase == Phase::Starting) {
-            return;
-        }
-        for child in &mut self.children {
-            if child.phase == Phase::Down && child.goal == Goal::Up {
-                let incarnation = Incarnation(self.next);
-                self.next += 1;
-                child.phase = Phase::Starting;
-                child.incarnation = Some(incarnation);
-                actions.push(Action::Start { id: child.spec.id.clone(), incarnation });
-                if in_turn {
-                    return;
-                }
-            }
-        }
+    /// Ends the supervisor if it is ending and no child is left.
+    fn terminate(&self) -> Option<Action<Id>> {
+        self.ending.clone().filter(|_| self.children.is_empty()).map(Action::Terminate)
     }
 }

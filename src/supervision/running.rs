@@ -1,36 +1,22 @@
-//! A run of a child: the task it lives in, owned, so that every way of ending is seen and none is survived unseen.
+//! A run of a child: the task that it lives in, owned, so that the supervisor sees every way in which it can end.
 
 use std::{
     future::{Future, poll_fn},
     task::Poll,
 };
 
-use actix::{Actor, Addr, Context, Handler, Message};
-use tokio::task::{AbortHandle, JoinError, JoinHandle};
+use actix::{Actor, Addr, Context, Handler};
+use tokio::task::{JoinError, JoinHandle};
+use tracing::Instrument as _;
 
 use super::{
+    lifecycle::{Heartbeat, Stop},
     panics::{catch, panicked},
     spec::ExitReason,
 };
+use crate::abort_on_drop::AbortOnDrop;
 
-/// Asks a supervised actor to end itself: it is to call `ctx.stop()`, at once or when its last work is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stop;
-
-impl Message for Stop {
-    type Result = ();
-}
-
-/// Gives a supervised actor new settings, which take effect without a restart.
-#[derive(Debug, Clone)]
-pub struct Update<S>(pub S);
-
-impl<S> Message for Update<S> {
-    type Result = ();
-}
-
-/// A task, how to ask it to stop, and how to give it new settings. Dropping this ends the task: an unsupervised task does
-/// not run.
+/// A task, and how to reach it. Dropping this aborts the task: no task runs without supervision.
 pub struct Running<S = ()> {
     task: JoinHandle<ExitReason>,
     handle: Handle<S>,
@@ -40,10 +26,18 @@ pub struct Running<S = ()> {
 pub(super) struct Handle<S> {
     stop: Option<Box<dyn FnOnce()>>,
     update: Option<Box<dyn Fn(S)>>,
+    heartbeat: Option<Box<dyn Fn(Heartbeat)>>,
+    last_heartbeat: Option<Heartbeat>,
     abort: AbortOnDrop,
 }
 
 impl<S> Handle<S> {
+    /// A task that can only be aborted.
+    fn new(task: &JoinHandle<ExitReason>) -> Self {
+        let abort = AbortOnDrop::new(task);
+        Self { stop: None, update: None, heartbeat: None, last_heartbeat: None, abort }
+    }
+
     /// Gives the task new settings.
     pub(super) fn update(&self, settings: S) {
         if let Some(update) = &self.update {
@@ -52,24 +46,29 @@ impl<S> Handle<S> {
     }
 
     /// Asks the task to stop, once.
-    pub(super) fn ask_to_stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
             stop();
         }
     }
 
-    /// Ends the task where it next waits.
-    pub(super) fn kill(&self) {
-        self.abort.0.abort();
+    /// Sends the task a heartbeat. A task that is not an actor gets none.
+    pub(super) fn send_heartbeat(&mut self) {
+        if let Some(send) = &self.heartbeat {
+            let heartbeat = Heartbeat::default();
+            send(heartbeat.clone());
+            self.last_heartbeat = Some(heartbeat);
+        }
     }
-}
 
-/// Ends a task when it is dropped.
-struct AbortOnDrop(AbortHandle);
+    /// Whether the last heartbeat is unanswered.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.last_heartbeat.as_ref().is_some_and(|heartbeat| !heartbeat.is_answered())
+    }
 
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
+    /// Aborts the task where it next waits.
+    pub(super) fn kill(&self) {
+        self.abort.abort();
     }
 }
 
@@ -77,45 +76,45 @@ impl Running {
     /// A task that runs already, and how to ask it to stop.
     #[must_use]
     pub fn new(task: JoinHandle<ExitReason>, stop: impl FnOnce() + 'static) -> Self {
-        let abort = task.abort_handle();
-        Self { task, handle: Handle { stop: Some(Box::new(stop)), update: None, abort: AbortOnDrop(abort) } }
+        let handle = Handle { stop: Some(Box::new(stop)), ..Handle::new(&task) };
+        Self { task, handle }
     }
 
-    /// The same, with a function that gives the task new settings while it runs.
+    /// Adds a function that gives the task new settings while it runs.
     #[must_use]
     pub fn updated_by<S>(self, update: impl Fn(S) + 'static) -> Running<S> {
-        let Self { task, handle: Handle { stop, abort, .. } } = self;
-        Running { task, handle: Handle { stop, update: Some(Box::new(update)), abort } }
+        let Self { task, handle: Handle { stop, heartbeat, last_heartbeat, abort, .. } } = self;
+        Running { task, handle: Handle { stop, update: Some(Box::new(update)), heartbeat, last_heartbeat, abort } }
     }
 
-    /// Runs an actor in a task of its own.
+    /// Runs an actor in a task of its own, in the present tracing span.
     ///
-    /// Whatever the actor does has to happen in its own context (`ctx.spawn`, `ctx.wait`, handlers and their
-    /// `ResponseActFuture` and `AtomicResponse`, `started`) or be waited for there ([`blocking`](super::blocking)): a
-    /// panic in a `ResponseFuture` or in a task that nobody waits for is not the actor's end.
+    /// All work of the actor must happen in its own context (`ctx.spawn`, `ctx.wait`, handlers and their
+    /// `ResponseActFuture` and `AtomicResponse`, `started`) or be awaited there: a panic in a `ResponseFuture` or in a
+    /// detached task does not end the actor.
     #[must_use]
     pub fn actor<A>(actor: A) -> (Addr<A>, Self)
     where
-        A: Actor<Context = Context<A>> + Handler<Stop>,
+        A: Actor<Context = Context<A>> + Handler<Stop> + Handler<Heartbeat>,
     {
         Self::actor_ending(actor, || ExitReason::Normal)
     }
 
-    /// Runs an actor that leaves the reason of its end somewhere when it ends without a panic.
+    /// Runs an actor. `reason` is called for the exit reason when it ends without a panic.
     pub(super) fn actor_ending<A>(actor: A, reason: impl FnOnce() -> ExitReason + 'static) -> (Addr<A>, Self)
     where
-        A: Actor<Context = Context<A>> + Handler<Stop>,
+        A: Actor<Context = Context<A>> + Handler<Stop> + Handler<Heartbeat>,
     {
-        let context = Context::new();
-        let future = context.into_future(actor);
+        let future = Context::new().into_future(actor);
         let address = future.address();
-        let task = actix_rt::spawn(run_to_end(future, reason));
-        let stop = address.clone();
-        (address, Self::new(task, move || stop.do_send(Stop)))
+        let task = actix_rt::spawn(run_to_end(future, reason).in_current_span());
+        let (stop, heartbeat) = (address.clone(), address.clone());
+        let mut running = Self::new(task, move || stop.do_send(Stop));
+        running.handle.heartbeat = Some(Box::new(move |message| heartbeat.do_send(message)));
+        (address, running)
     }
 
-    /// Waits for the end and says how it came, for what nobody else supervises: the root. Dropping the future ends the
-    /// task.
+    /// Waits for the end of the root, which no supervisor owns. Dropping the future aborts the task.
     pub async fn wait(self) -> ExitReason {
         let Self { task, handle: _alive } = self;
         exit_reason(task.await)
@@ -126,8 +125,8 @@ impl<S> Running<S> {
     /// A run whose start failed.
     pub(super) fn failed(reason: ExitReason) -> Self {
         let task = actix_rt::spawn(async move { reason });
-        let abort = AbortOnDrop(task.abort_handle());
-        Self { task, handle: Handle { stop: None, update: None, abort } }
+        let handle = Handle::new(&task);
+        Self { task, handle }
     }
 
     pub(super) fn into_parts(self) -> (JoinHandle<ExitReason>, Handle<S>) {
@@ -135,10 +134,10 @@ impl<S> Running<S> {
     }
 }
 
-/// Runs the actor's future and drops it, and outlives a panic in either.
+/// Runs the actor's future to its end and drops it, catching a panic of either.
 ///
-/// Dropping actix's future polls it once more, which runs the actor's `stopping` and `stopped`. If that happened while
-/// a panic unwinds, another panic in them would abort the whole process; so the first is caught before the future goes.
+/// Dropping actix's future polls it once more, which runs the actor's `stopping` and `stopped`. A panic in them while
+/// another one unwinds would abort the process, so the first is caught before the future is dropped.
 async fn run_to_end(future: impl Future<Output = ()>, reason: impl FnOnce() -> ExitReason) -> ExitReason {
     let mut future = Box::pin(future);
     let ran = poll_fn(|context| match catch(|| future.as_mut().poll(context)) {

@@ -1,4 +1,4 @@
-//! The words of supervision: child specifications, strategies and exit reasons.
+//! What a supervisor knows about a child: its specification, its state, and how its runs ended.
 
 use std::{
     fmt::{self, Debug, Display},
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// What a child can be named by: unique within its supervisor, and readable in a log line.
+/// Identifies a child: unique within its supervisor, and readable in a log line.
 pub trait ChildId: Clone + Eq + Hash + Debug + Display + Send + Unpin + 'static {}
 
 impl<T: Clone + Eq + Hash + Debug + Display + Send + Unpin + 'static> ChildId for T {}
@@ -16,76 +16,39 @@ pub trait ChildSettings: Clone + Send + Unpin + 'static {}
 
 impl<T: Clone + Send + Unpin + 'static> ChildSettings for T {}
 
-/// What a supervisor has to know of a child to decide about it.
+/// A child's specification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildSpec<Id> {
     /// The child's name within its supervisor.
     pub id: Id,
-    /// After which exits it is started again.
-    pub restart: RestartType,
-    /// How long it may take to stop.
-    pub shutdown: Shutdown,
-    /// A restart budget of the child's own. The exits of a child that has one do not count against its supervisor's
-    /// [`Intensity`]: when the budget is spent, that child alone is given up.
-    pub budget: Option<Intensity>,
+    /// What follows when the child exits too often.
+    pub strategy: RestartStrategy,
+    /// How long the child may take to stop before it is killed. `None` is for supervisors, whose children have limits of
+    /// their own.
+    pub stop_limit: Option<Duration>,
 }
 
-/// After which exits a child is started again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RestartType {
-    /// After every exit.
-    Permanent,
-    /// After an abnormal exit only.
-    Transient,
-    /// Never; its specification goes with it.
-    Temporary,
+/// What follows when a child exits too often. Until then it is restarted after each exit that its supervisor did not ask
+/// for. Its siblings are never restarted with it (`one_for_one`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestartStrategy {
+    /// The supervisor ends: the exits of all such children count together against its [`Intensity`].
+    Escalate,
+    /// The child stays down until it is replaced: its exits count against this intensity alone.
+    GiveUp(Intensity),
 }
 
-impl RestartType {
-    /// Whether a child of this type is started again after it ended with `reason`.
-    #[must_use]
-    pub fn restarts_after(self, reason: &ExitReason) -> bool {
-        match self {
-            Self::Permanent => true,
-            Self::Transient => reason.is_abnormal(),
-            Self::Temporary => false,
-        }
-    }
-}
-
-/// Which children are restarted when one of them has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Strategy {
-    /// That child alone. Its siblings do not depend on each other and are therefore stopped side by side.
-    OneForOne,
-    /// All children. They are stopped one after the other in reverse start order, then started in order.
-    OneForAll,
-    /// That child and those started after it, stopped one after the other in reverse, then started in order.
-    RestForOne,
-}
-
-/// How many exits are too many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// How many exits are tolerated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Intensity {
-    /// So many exits within the period are followed by a restart; one more is too many.
+    /// This many exits within the period are followed by a restart; one more is too many.
     pub exits: u32,
     /// An exit counts until more than this time has passed since.
     pub period: Duration,
 }
 
-/// How a child is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Shutdown {
-    /// It is asked to stop, and killed when it is still there after this time.
-    Within(Duration),
-    /// It is asked to stop and gets all the time it needs: for supervisors, whose children have limits of their own.
-    Unlimited,
-    /// It is killed without being asked.
-    Kill,
-}
-
-/// One run of a child. Numbers only grow over the life of a supervisor and are never given twice, so that what is said
-/// about an earlier run of the same child can be told from what is said about the present one.
+/// The number of a run of a child. Grows with each start over the life of a supervisor, so that an event of an earlier run
+/// is not taken for one of the present run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(pub u64);
 
@@ -95,32 +58,26 @@ impl Display for Incarnation {
     }
 }
 
-/// Why a child, or a supervisor, is no longer there.
+/// Why a run of a child, or a supervisor, ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExitReason {
-    /// It ended by itself, its work done.
+    /// It ended without being asked to.
     Normal,
-    /// It ended because it was asked to.
+    /// It was asked to stop.
     Shutdown,
     /// It panicked, with this message.
     Panicked(String),
+    /// It did not answer a heartbeat, and its task was aborted.
+    Unresponsive,
     /// Its task was aborted.
     Killed,
-    /// A supervisor that saw more exits than its [`Intensity`] allows.
+    /// A supervisor saw more exits than its [`Intensity`] allows.
     IntensityReached {
         /// The child whose exit was one too many.
         child: String,
-        /// What that exit's reason was.
+        /// The reason of that exit.
         last: Box<ExitReason>,
     },
-}
-
-impl ExitReason {
-    /// Whether a transient child is to be restarted after it.
-    #[must_use]
-    pub fn is_abnormal(&self) -> bool {
-        !matches!(self, Self::Normal | Self::Shutdown)
-    }
 }
 
 impl Display for ExitReason {
@@ -129,8 +86,35 @@ impl Display for ExitReason {
             Self::Normal => f.write_str("ended by itself"),
             Self::Shutdown => f.write_str("stopped as asked"),
             Self::Panicked(message) => write!(f, "panicked: {message}"),
+            Self::Unresponsive => f.write_str("no answer to a heartbeat"),
             Self::Killed => f.write_str("killed"),
             Self::IntensityReached { child, last } => write!(f, "restart intensity reached by {child} ({last})"),
         }
     }
+}
+
+/// What a child does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChildState {
+    /// It runs.
+    Running,
+    /// It is being stopped, and is started again when it is gone.
+    Restarting,
+    /// It is being stopped, and is removed when it is gone.
+    Stopping,
+    /// It exited too often, and stays down until it is replaced or removed.
+    GivenUp,
+}
+
+/// What a supervisor says about a child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildStatus<Id> {
+    /// The child's name.
+    pub id: Id,
+    /// What it does.
+    pub state: ChildState,
+    /// Its present or last run.
+    pub incarnation: Incarnation,
+    /// How the run before this one ended; none before the first exit.
+    pub last_exit: Option<ExitReason>,
 }

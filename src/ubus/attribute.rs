@@ -26,13 +26,13 @@ pub enum Malformed {
 
 /// One attribute.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Attribute<'a> {
+pub(super) struct RawAttribute<'a> {
     pub(super) extended: bool,
     pub(super) id: u8,
     pub(super) payload: &'a [u8],
 }
 
-impl Attribute<'_> {
+impl RawAttribute<'_> {
     /// The payload as a 32-bit number.
     pub(super) fn number(&self) -> Result<u32, Malformed> {
         let bytes = self.payload.try_into().map_err(|_| Malformed::Number)?;
@@ -63,7 +63,7 @@ pub(super) fn length(header: [u8; HEADER]) -> usize {
 pub(super) struct Attributes<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Attributes<'a> {
-    type Item = Result<Attribute<'a>, Malformed>;
+    type Item = Result<RawAttribute<'a>, Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let bytes = std::mem::take(&mut self.0);
@@ -79,7 +79,7 @@ impl<'a> Iterator for Attributes<'a> {
         self.0 = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
         let word = u32::from_be_bytes(*header);
         let id = header[0] & 0x7f;
-        Some(Ok(Attribute { extended: word & EXTENDED != 0, id, payload: &bytes[HEADER..length] }))
+        Some(Ok(RawAttribute { extended: word & EXTENDED != 0, id, payload: &bytes[HEADER..length] }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! blobmsg.h: named and typed values, nested. An attribute's id is the type; its payload begins with the name: a 16-bit
 //! length, the bytes, a NUL, padded to 4. The elements of an array have an empty name.
 
-use super::attribute::{Attribute, Attributes, Malformed, pad, text, write, write_text};
+use super::attribute::{Attributes, Malformed, RawAttribute, pad, text, write, write_text};
 use crate::document::{Table, Value};
 
 /// The deepest nesting that is read, the outermost table included. It is also what may be written.
@@ -98,7 +98,7 @@ pub fn decode(bytes: &[u8]) -> Result<Table, Malformed> {
                     (None, _) => return Ok(Table::new()),
                 }
             }
-            Some(Attribute { extended: true, id, payload }) => {
+            Some(RawAttribute { extended: true, id, payload }) => {
                 let (name, payload) = split_name(payload)?;
                 match id {
                     ARRAY | TABLE if depth == MAX_DEPTH => return Err(Malformed::Depth),

@@ -3,7 +3,8 @@
 use bytes::{Buf, BytesMut};
 
 use super::attribute::{Attributes, HEADER as BLOB_HEADER, Malformed, length, write, write_text};
-use super::{StatusCode, blobmsg};
+use super::blobmsg;
+use super::status::StatusCode;
 use crate::document::Table;
 
 /// The longest message: its blob, in bytes.
@@ -223,7 +224,7 @@ impl Attribute {
     }
 
     /// None for an unknown id.
-    fn read(attribute: &super::attribute::Attribute<'_>) -> Option<Self> {
+    fn read(attribute: &super::attribute::RawAttribute<'_>) -> Option<Self> {
         let read = match attribute.id {
             STATUS => attribute.number().map(|number| Self::Status(StatusCode(number))),
             PATH => attribute.text().map(Self::Path),

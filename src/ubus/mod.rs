@@ -4,12 +4,18 @@
 
 mod attribute;
 pub mod blobmsg;
+mod call;
 mod client;
 mod connection;
 pub mod message;
+mod object;
 mod session;
+mod state;
 mod status;
 
-pub use client::{CallError, Client, Incoming, Method, Object, client};
+pub use call::CallError;
+pub use client::{Client, client};
 pub use connection::{DEFAULT_SOCKETS, Dial, Sockets};
+pub use object::{Incoming, Method, Object};
+pub use state::BusState;
 pub use status::StatusCode;

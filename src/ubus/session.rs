@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use tokio::sync::oneshot;
-
 use super::attribute::Malformed;
 use super::blobmsg::{INT32, STRING};
-use super::client::{CallError, MAX_CALLS, Object};
+use super::call::{Call, CallError, MAX_CALLS};
 use super::message::{Attribute, Message, kind};
+use super::object::Object;
 use super::status::StatusCode;
 use crate::document::{Table, Value};
 
@@ -20,26 +19,8 @@ const OBJECT_ADDED: &str = "ubus.object.add";
 /// How much data one call may be answered with. The answers that are of interest here are far shorter.
 const MAX_REPLY_ENTRIES: usize = 256;
 
-/// The outcome of a call: the tables that it was answered with.
-pub(super) type Outcome = Result<Vec<Table>, CallError>;
-
-/// A call that somebody waits for.
-pub(super) struct Call {
-    pub(super) path: String,
-    pub(super) method: String,
-    pub(super) arguments: Table,
-    pub(super) outcome: oneshot::Sender<Outcome>,
-}
-
-impl Call {
-    pub(super) fn end(self, outcome: Outcome) {
-        // Whoever waited may have given up.
-        let _ = self.outcome.send(outcome);
-    }
-}
-
 /// A request of ours that has not been answered with a status.
-enum Request {
+enum PendingRequest {
     /// Adds the object.
     Publish,
     /// Adds the object without a path that receives events.
@@ -60,7 +41,7 @@ enum Request {
 
 /// A request of a peer for our object.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Invocation {
+pub(super) struct IncomingCall {
     pub(super) method: String,
     pub(super) arguments: Result<Table, Malformed>,
     pub(super) answer_to: AnswerTo,
@@ -78,25 +59,25 @@ pub(super) struct AnswerTo {
 /// What a message leads to, beside what it makes us send.
 #[derive(Debug, PartialEq)]
 pub(super) enum Effect {
-    Invoked(Invocation),
+    Invoked(IncomingCall),
     Published,
     PublishRefused(StatusCode),
 }
 
 /// One connection that was greeted.
-pub(super) struct Session {
+pub(super) struct BusSession {
     object: Object,
     object_id: Option<u32>,
     listener: Option<u32>,
     last_seq: u16,
-    requests: HashMap<u16, Request>,
+    requests: HashMap<u16, PendingRequest>,
     /// Ids of objects that were looked up, by path.
     known: HashMap<String, u32>,
     /// What is to be written.
     pub(super) out: Vec<u8>,
 }
 
-impl Session {
+impl BusSession {
     /// A connection whose HELLO has come: publishes the object and listens for objects that are added.
     pub(super) fn new(object: Object) -> Self {
         let mut session = Self {
@@ -109,7 +90,7 @@ impl Session {
             out: Vec::new(),
         };
         session.publish();
-        session.request(kind::ADD_OBJECT, 0, Vec::new(), Request::Listen);
+        session.request(kind::ADD_OBJECT, 0, Vec::new(), PendingRequest::Listen);
         session
     }
 
@@ -117,16 +98,19 @@ impl Session {
     pub(super) fn publish(&mut self) {
         let attributes =
             vec![Attribute::Path(self.object.path.to_owned()), Attribute::Signature(signature(self.object))];
-        self.request(kind::ADD_OBJECT, 0, attributes, Request::Publish);
+        self.request(kind::ADD_OBJECT, 0, attributes, PendingRequest::Publish);
     }
 
     /// Starts a call. It fails at once where too many are under way.
     pub(super) fn call(&mut self, call: Call) {
         self.requests.retain(|_, request| match request {
-            Request::Lookup { call, .. } | Request::Invoke { call, .. } => !call.outcome.is_closed(),
-            Request::Publish | Request::Listen => true,
+            PendingRequest::Lookup { call, .. } | PendingRequest::Invoke { call, .. } => !call.outcome.is_closed(),
+            PendingRequest::Publish | PendingRequest::Listen => true,
         });
-        let under_way = self.requests.values().filter(|request| !matches!(request, Request::Publish | Request::Listen));
+        let under_way = self
+            .requests
+            .values()
+            .filter(|request| !matches!(request, PendingRequest::Publish | PendingRequest::Listen));
         if under_way.count() >= MAX_CALLS {
             return call.end(Err(CallError::Busy));
         }
@@ -142,7 +126,7 @@ impl Session {
         self.invoke_system("send", arguments);
     }
 
-    /// Answers a request for our object.
+    /// Answers a request for our object; an empty table with a status alone.
     pub(super) fn answer(&mut self, to: AnswerTo, answer: Result<Table, StatusCode>) {
         let AnswerTo { seq, peer, object, no_reply } = to;
         if no_reply {
@@ -150,6 +134,7 @@ impl Session {
         }
         let id = Attribute::Object(object);
         let status = match answer {
+            Ok(table) if table.entries().len() == 0 => StatusCode::OK,
             Ok(table) => {
                 let data = Message::new(kind::DATA, seq, peer, vec![id.clone(), Attribute::Data(table)]);
                 match data.write(&mut self.out) {
@@ -178,7 +163,7 @@ impl Session {
     /// Ends all calls that are under way.
     pub(super) fn fail_all(self, error: &CallError) {
         for request in self.requests.into_values() {
-            if let Request::Lookup { call, .. } | Request::Invoke { call, .. } = request {
+            if let PendingRequest::Lookup { call, .. } | PendingRequest::Invoke { call, .. } = request {
                 call.end(Err(error.clone()));
             }
         }
@@ -186,12 +171,12 @@ impl Session {
 
     fn receive_data(&mut self, message: Message) {
         match self.requests.get_mut(&message.seq) {
-            Some(Request::Publish) => self.object_id = message.object(),
-            Some(Request::Listen) => self.listener = message.object(),
-            Some(Request::Lookup { call, found }) if message.path() == Some(call.path.as_str()) => {
+            Some(PendingRequest::Publish) => self.object_id = message.object(),
+            Some(PendingRequest::Listen) => self.listener = message.object(),
+            Some(PendingRequest::Lookup { call, found }) if message.path() == Some(call.path.as_str()) => {
                 *found = message.object();
             }
-            Some(Request::Invoke { object, replies, unreadable, .. }) if message.peer == *object => {
+            Some(PendingRequest::Invoke { object, replies, unreadable, .. }) if message.peer == *object => {
                 match message.into_data() {
                     Ok(table) if entries(&table) + replies.iter().map(entries).sum::<usize>() > MAX_REPLY_ENTRIES => {
                         *unreadable = Some(CallError::TooMuch);
@@ -209,34 +194,34 @@ impl Session {
     fn receive_status(&mut self, message: &Message) -> Option<Effect> {
         let status = message.status()?;
         let accepted = status == StatusCode::OK;
-        if let Some(Request::Invoke { object, .. }) = self.requests.get(&message.seq)
+        if let Some(PendingRequest::Invoke { object, .. }) = self.requests.get(&message.seq)
             && message.peer != *object
         {
             return None;
         }
         match self.requests.remove(&message.seq)? {
-            Request::Publish if accepted => return Some(Effect::Published),
-            Request::Publish => return Some(Effect::PublishRefused(status)),
-            Request::Listen => {
+            PendingRequest::Publish if accepted => return Some(Effect::Published),
+            PendingRequest::Publish => return Some(Effect::PublishRefused(status)),
+            PendingRequest::Listen => {
                 if let Some(listener) = self.listener {
                     let arguments = Table::new().with("object", id_value(listener)).with("pattern", OBJECT_ADDED);
                     self.invoke_system("register", arguments);
                 }
             }
-            Request::Lookup { call, found: Some(object) } if accepted => {
+            PendingRequest::Lookup { call, found: Some(object) } if accepted => {
                 self.known.insert(call.path.clone(), object);
                 self.invoke(call, object, false);
             }
-            Request::Lookup { call, .. } if accepted || status == StatusCode::NOT_FOUND => {
+            PendingRequest::Lookup { call, .. } if accepted || status == StatusCode::NOT_FOUND => {
                 let path = call.path.clone();
                 call.end(Err(CallError::NoObject(path)));
             }
-            Request::Lookup { call, .. } => call.end(Err(CallError::Status(status))),
-            Request::Invoke { call, cached: true, .. } if status == StatusCode::NOT_FOUND => {
+            PendingRequest::Lookup { call, .. } => call.end(Err(CallError::Status(status))),
+            PendingRequest::Invoke { call, cached: true, .. } if status == StatusCode::NOT_FOUND => {
                 self.known.remove(&call.path);
                 self.look_up(call);
             }
-            Request::Invoke { call, replies, unreadable, .. } => {
+            PendingRequest::Invoke { call, replies, unreadable, .. } => {
                 if status == StatusCode::NOT_FOUND {
                     self.known.remove(&call.path);
                 }
@@ -268,7 +253,7 @@ impl Session {
             self.answer(answer_to, Err(StatusCode::INVALID_ARGUMENT));
             return None;
         };
-        Some(Effect::Invoked(Invocation { method, arguments: message.into_data(), answer_to }))
+        Some(Effect::Invoked(IncomingCall { method, arguments: message.into_data(), answer_to }))
     }
 
     /// An object that was looked up has come back: its old id is no longer valid.
@@ -281,12 +266,12 @@ impl Session {
 
     fn look_up(&mut self, call: Call) {
         let attributes = vec![Attribute::Path(call.path.clone())];
-        self.request(kind::LOOKUP, 0, attributes, Request::Lookup { call, found: None });
+        self.request(kind::LOOKUP, 0, attributes, PendingRequest::Lookup { call, found: None });
     }
 
     fn invoke(&mut self, call: Call, object: u32, cached: bool) {
         let attributes = invoke_attributes(object, &call.method, call.arguments.clone());
-        let request = Request::Invoke { call, object, cached, replies: Vec::new(), unreadable: None };
+        let request = PendingRequest::Invoke { call, object, cached, replies: Vec::new(), unreadable: None };
         self.request(kind::INVOKE, object, attributes, request);
     }
 
@@ -296,7 +281,7 @@ impl Session {
         self.send(&Message::new(kind::INVOKE, seq, SYSTEM, invoke_attributes(SYSTEM, method, arguments)));
     }
 
-    fn request(&mut self, kind: u8, peer: u32, attributes: Vec<Attribute>, request: Request) {
+    fn request(&mut self, kind: u8, peer: u32, attributes: Vec<Attribute>, request: PendingRequest) {
         let seq = self.next_seq();
         self.send(&Message::new(kind, seq, peer, attributes));
         self.requests.insert(seq, request);
@@ -361,3 +346,6 @@ fn signature(object: Object) -> Table {
     }
     signature
 }
+
+#[cfg(test)]
+mod tests;

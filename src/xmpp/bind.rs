@@ -3,17 +3,34 @@
 use jid::FullJid;
 use rand::RngExt as _;
 
-use super::connect::{Account, AttemptError, Cause, SessionStart, Step, limited};
+use super::account::Account;
+use super::attempt::{AttemptError, Cause, Step, limited, next_element};
 use super::features::Features;
-use super::incoming::{Element, Iq, Known};
-use super::login::element;
-use super::outgoing::{Iq as OutIq, Payload as OutPayload, Resume};
-use super::payload::{Known as KnownPayload, Payload};
+use super::incoming::{Element, IncomingIq, KnownElement};
+use super::outgoing::{OutgoingIq, OutgoingPayload, Resume};
+use super::payload::{IncomingPayload, KnownPayload};
 use super::stream_management::Resumption;
 use super::transport::Buffered;
 use super::xml_stream::XmlStream;
 
-/// Resumes the previous stream where that is possible, and binds a resource otherwise.
+/// How a session began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionStart {
+    /// A resource was bound.
+    Bound {
+        /// The full JID that the server assigned.
+        jid: FullJid,
+        /// Whether the server offers stream management.
+        manageable: bool,
+    },
+    /// The previous stream was resumed.
+    Resumed {
+        /// The number of our stanzas that the server has handled, modulo 2^32.
+        handled: u32,
+    },
+}
+
+/// Resumes the previous stream if possible, and binds a resource otherwise.
 pub(super) async fn start_session(
     stream: &mut XmlStream<Buffered>,
     features: &Features,
@@ -29,41 +46,40 @@ pub(super) async fn start_session(
     Ok(SessionStart::Bound { jid, manageable: features.stream_management })
 }
 
-/// Resumes a stream. None: the server refuses, and a resource may be bound on the same connection (XEP-0198 5). After
-/// anything else than `<resumed/>` and `<failed/>` the two sides do not agree on the stream's state, and the standard knows
-/// no way on: the connection is left.
+/// Resumes a stream. Returns `None` if the server refuses, after which a resource may be bound on the same connection
+/// (XEP-0198 5). Any other answer is an error: the two sides disagree on the state of the stream.
 async fn resume(stream: &mut XmlStream<Buffered>, resumption: &Resumption) -> Result<Option<u32>, Cause> {
     let Resumption { previous, handled } = resumption;
     stream.queue(&Resume { h: *handled, previd: previous.clone() })?;
-    match element(stream).await? {
-        Element::Known(Known::ManagementResumed { h, previd }) => {
+    match next_element(stream).await? {
+        Element::Known(KnownElement::ManagementResumed { h, previd }) => {
             if previd.is_some_and(|id| id != *previous) {
                 return Err(Cause::BadResumption("<resumed/> for another stream"));
             }
             let h = h.ok_or(Cause::BadResumption("<resumed/> without a count (h)"))?;
             h.parse().map(Some).map_err(|_| Cause::BadResumption("<resumed/> with a count (h) that is no number"))
         }
-        Element::Known(Known::ManagementFailed) => Ok(None),
+        Element::Known(KnownElement::ManagementFailed) => Ok(None),
         other => Err(Cause::unexpected("<resumed/> or <failed/>", &other)),
     }
 }
 
-/// Binds a resource. The JID that the server gives is ours, whatever was asked for.
+/// Binds a resource. The server may assign another one than the requested.
 async fn bind(stream: &mut XmlStream<Buffered>, features: &Features, account: &Account) -> Result<FullJid, Cause> {
     if !features.bind {
         return Err(Cause::NoBind);
     }
-    let answer = request(stream, OutPayload::Bind { resource: account.resource.clone() }).await?;
+    let answer = request(stream, OutgoingPayload::Bind { resource: account.resource.clone() }).await?;
     let jid = match (answer.type_.as_deref(), answer.payloads.first) {
-        (Some("result"), Some(Payload::Known(KnownPayload::Bind { jid: Some(jid) }))) => {
+        (Some("result"), Some(IncomingPayload::Known(KnownPayload::Bind { jid: Some(jid) }))) => {
             FullJid::new(&jid).map_err(|_| Cause::BadJid)?
         }
         (Some("error"), payload) => return Err(Cause::BindRefused(condition(payload))),
         _ => return Err(Cause::BadJid),
     };
-    // RFC 3921 3: a server may deliver nothing before. One that does without says so with <optional/>.
+    // RFC 3921 3: without this request a server may deliver no stanzas, unless it has sent <optional/>.
     if features.session.is_some_and(|session| !session.optional) {
-        let answer = request(stream, OutPayload::Session).await?;
+        let answer = request(stream, OutgoingPayload::Session).await?;
         if answer.type_.as_deref() != Some("result") {
             return Err(Cause::SessionRefused(condition(answer.payloads.first)));
         }
@@ -72,11 +88,11 @@ async fn bind(stream: &mut XmlStream<Buffered>, features: &Features, account: &A
 }
 
 /// Sends a request to the server and waits for its answer.
-async fn request(stream: &mut XmlStream<Buffered>, payload: OutPayload) -> Result<Iq, Cause> {
+async fn request(stream: &mut XmlStream<Buffered>, payload: OutgoingPayload) -> Result<IncomingIq, Cause> {
     let id = format!("{:016x}", rand::rng().random::<u64>());
-    stream.queue(&OutIq { type_: "set", id: Some(id.clone()), to: None, payload: vec![payload] })?;
+    stream.queue(&OutgoingIq { type_: "set", id: Some(id.clone()), to: None, payload: vec![payload] })?;
     loop {
-        if let Element::Known(Known::Iq(iq)) = element(stream).await?
+        if let Element::Known(KnownElement::Iq(iq)) = next_element(stream).await?
             && iq.id.as_deref() == Some(&id)
         {
             return Ok(iq);
@@ -84,9 +100,9 @@ async fn request(stream: &mut XmlStream<Buffered>, payload: OutPayload) -> Resul
     }
 }
 
-fn condition(payload: Option<Payload>) -> String {
+fn condition(payload: Option<IncomingPayload>) -> String {
     match payload {
-        Some(Payload::Known(KnownPayload::Error { condition, .. })) => condition.to_string(),
+        Some(IncomingPayload::Known(KnownPayload::Error { condition, .. })) => condition.to_string(),
         _ => "undefined-condition".to_owned(),
     }
 }

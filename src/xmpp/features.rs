@@ -1,6 +1,5 @@
-//! `<stream:features/>` (RFC 6120 4.3.2), read leniently: what is not understood is skipped, and of a feature that is there
-//! twice the first one counts.
-#![allow(clippy::option_option, reason = "xso's derive keeps an optional child that was not read yet as one")]
+//! `<stream:features/>` (RFC 6120 4.3.2). Unknown features are skipped; the first of a repeated one counts.
+#![allow(clippy::option_option, reason = "in the expanded code of xso's derive")]
 
 use std::marker::PhantomData;
 
@@ -13,39 +12,39 @@ use super::ns;
 #[derive(FromXml, Debug)]
 #[xml(namespace = ns::STREAM, name = "features", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct StreamFeatures {
-    /// Those that xmppd knows.
+    /// The features that xmppd understands.
     #[xml(child(n = ..))]
     pub features: Features,
 }
 
-/// The features that xmppd knows.
+/// The features that xmppd understands.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Features {
-    /// STARTTLS is offered.
-    pub starttls: Option<StartTls>,
-    /// The names of the SASL mechanisms, of all lists.
+    /// STARTTLS, if offered.
+    pub starttls: Option<StartTlsFeature>,
+    /// The names of the SASL mechanisms.
     pub mechanisms: Vec<String>,
-    /// The names of the channel bindings that the server lists (XEP-0440), such as `tls-exporter`; none without a list.
+    /// The names of the supported channel bindings (XEP-0440), such as `tls-exporter`; `None` without a list.
     pub channel_bindings: Option<Vec<String>>,
-    /// Resource binding is offered.
+    /// Whether resource binding is offered.
     pub bind: bool,
-    /// The session request of RFC 3921 is offered.
-    pub session: Option<Session>,
-    /// Stream management is offered (XEP-0198).
+    /// The session request of RFC 3921, if offered.
+    pub session: Option<SessionFeature>,
+    /// Whether stream management is offered (XEP-0198).
     pub stream_management: bool,
 }
 
-/// The feature STARTTLS.
+/// STARTTLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StartTls {
-    /// The server takes no stanza without TLS (RFC 6120 5.3.1).
+pub struct StartTlsFeature {
+    /// Whether the server requires TLS (RFC 6120 5.3.1).
     pub required: bool,
 }
 
-/// The feature session.
+/// The session request of RFC 3921.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Session {
-    /// The server delivers stanzas without the request, too.
+pub struct SessionFeature {
+    /// Whether the server delivers stanzas without the request as well.
     pub optional: bool,
 }
 
@@ -54,7 +53,9 @@ impl Extend<Lenient<Feature>> for Features {
         for feature in features {
             let Lenient::Known(feature) = feature else { continue };
             match feature {
-                Feature::StartTls { required } => _ = self.starttls.get_or_insert(StartTls { required: required.0 }),
+                Feature::StartTls { required } => {
+                    _ = self.starttls.get_or_insert(StartTlsFeature { required: required.0 });
+                }
                 Feature::Mechanisms { mechanisms } => {
                     self.mechanisms.extend(mechanisms.into_iter().map(|mechanism| mechanism.name));
                 }
@@ -63,7 +64,9 @@ impl Extend<Lenient<Feature>> for Features {
                     self.channel_bindings.get_or_insert_with(|| types.collect());
                 }
                 Feature::Bind => self.bind = true,
-                Feature::Session { optional } => _ = self.session.get_or_insert(Session { optional: optional.0 }),
+                Feature::Session { optional } => {
+                    _ = self.session.get_or_insert(SessionFeature { optional: optional.0 });
+                }
                 Feature::StreamManagement => self.stream_management = true,
             }
         }
@@ -79,7 +82,7 @@ impl IntoIterator for Features {
     }
 }
 
-/// One feature as it is read.
+/// One feature.
 #[derive(FromXml, Debug)]
 #[xml()]
 pub enum Feature {
@@ -88,14 +91,14 @@ pub enum Feature {
     StartTls {
         /// `<required/>`
         #[xml(child(n = ..))]
-        required: IsThere<Required>,
+        required: IsPresent<Required>,
     },
     /// RFC 6120 6.4.1
     #[xml(namespace = ns::SASL, name = "mechanisms", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     Mechanisms {
         /// `<mechanism/>`
         #[xml(child(n = ..))]
-        mechanisms: Vec<Mechanism>,
+        mechanisms: Vec<MechanismName>,
     },
     /// XEP-0440
     #[xml(namespace = ns::SASL_CHANNEL_BINDING, name = "sasl-channel-binding", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
@@ -112,7 +115,7 @@ pub enum Feature {
     Session {
         /// `<optional/>`
         #[xml(child(n = ..))]
-        optional: IsThere<Optional>,
+        optional: IsPresent<Optional>,
     },
     /// XEP-0198
     #[xml(namespace = ns::STREAM_MANAGEMENT, name = "sm", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
@@ -129,41 +132,39 @@ pub struct Required;
 #[xml(namespace = ns::SESSION, name = "optional", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct Optional;
 
-/// A SASL mechanism's name.
+/// The name of a SASL mechanism (RFC 4422).
 #[derive(FromXml, Debug)]
 #[xml(namespace = ns::SASL, name = "mechanism", on_unknown_attribute = Discard, on_unknown_child = Discard)]
-pub struct Mechanism {
-    /// As RFC 4422 has it.
+pub struct MechanismName {
     #[xml(text)]
     name: String,
 }
 
-/// A channel binding's type.
+/// The type of a channel binding.
 #[derive(FromXml, Debug)]
 #[xml(namespace = ns::SASL_CHANNEL_BINDING, name = "channel-binding", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct ChannelBinding {
-    /// One without a type is skipped.
     #[xml(attribute(name = "type", default))]
     type_: Option<String>,
 }
 
-/// Whether there is a child element like this, or more of them.
+/// Whether a child element of type `T` is present.
 #[derive(Debug)]
-pub struct IsThere<T>(bool, PhantomData<T>);
+pub struct IsPresent<T>(bool, PhantomData<T>);
 
-impl<T> Default for IsThere<T> {
+impl<T> Default for IsPresent<T> {
     fn default() -> Self {
         Self(false, PhantomData)
     }
 }
 
-impl<T> Extend<T> for IsThere<T> {
+impl<T> Extend<T> for IsPresent<T> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, children: I) {
         self.0 |= children.into_iter().count() > 0;
     }
 }
 
-impl<T> IntoIterator for IsThere<T> {
+impl<T> IntoIterator for IsPresent<T> {
     type Item = T;
     type IntoIter = std::iter::Empty<T>;
 
@@ -176,7 +177,7 @@ impl<T> IntoIterator for IsThere<T> {
 mod tests {
     use super::*;
     use crate::testing::received;
-    use crate::xmpp::incoming::Known;
+    use crate::xmpp::incoming::KnownElement;
 
     const SASL: &str = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'";
     const TLS: &str = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
@@ -186,7 +187,7 @@ mod tests {
 
     fn features(inner: &str) -> Features {
         match received(&format!("<stream:features x='1'>{inner}</stream:features>")) {
-            Lenient::Known(Known::Features(element)) => element.features,
+            Lenient::Known(KnownElement::Features(element)) => element.features,
             other => panic!("{inner}: {other:?}"),
         }
     }
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn features_are_those_that_are_known() {
+    fn known_features_are_read_and_others_skipped() {
         assert_eq!(features(""), Features::default());
         let all = features(&format!(
             "text<starttls {TLS} x='1'><required/><y/>text</starttls>\n\
@@ -206,31 +207,31 @@ mod tests {
              <session {SESSION}><optional/></session><c xmlns='urn:c' ver='1'/>"
         ));
         let expected = Features {
-            starttls: Some(StartTls { required: true }),
+            starttls: Some(StartTlsFeature { required: true }),
             mechanisms: names(&["PLAIN", "X"]),
             channel_bindings: Some(names(&["tls-exporter"])),
             bind: true,
-            session: Some(Session { optional: true }),
+            session: Some(SessionFeature { optional: true }),
             stream_management: true,
         };
         assert_eq!(all, expected);
-        assert_eq!(features(&format!("<starttls {TLS}/>")).starttls, Some(StartTls { required: false }));
-        assert_eq!(features(&format!("<session {SESSION}/>")).session, Some(Session { optional: false }));
+        assert_eq!(features(&format!("<starttls {TLS}/>")).starttls, Some(StartTlsFeature { required: false }));
+        assert_eq!(features(&format!("<session {SESSION}/>")).session, Some(SessionFeature { optional: false }));
         assert_eq!(features(&format!("<mechanisms {SASL}/>")), Features::default());
     }
 
-    /// What servers have been seen to send.
+    /// As sent by some servers.
     #[test]
-    fn duplicates_and_what_is_strange_cost_nothing() {
+    fn repeated_features_and_unknown_content_are_tolerated() {
         let twice = |text: String| features(&text.repeat(2));
         assert!(twice(format!("<bind {BIND}/>")).bind);
         assert!(twice("<sm xmlns='urn:xmpp:sm:3'/>".to_owned()).stream_management);
         let first =
             features(&format!("<starttls {TLS}><required a='1'/><required>x</required></starttls><starttls {TLS}/>"));
-        assert_eq!(first.starttls, Some(StartTls { required: true }));
+        assert_eq!(first.starttls, Some(StartTlsFeature { required: true }));
         let first =
             features(&format!("<session {SESSION}><optional x='1'><y/></optional></session><session {SESSION}/>"));
-        assert_eq!(first.session, Some(Session { optional: true }));
+        assert_eq!(first.session, Some(SessionFeature { optional: true }));
         let mechanisms = |names: &str| format!("<mechanisms {SASL} x='1'>{names}</mechanisms>");
         let both = mechanisms("<mechanism>A</mechanism>") + &mechanisms("<mechanism x='1'>B<y/></mechanism>");
         assert_eq!(features(&both).mechanisms, names(&["A", "B"]));

@@ -1,41 +1,39 @@
-//! What a server may send, as it is read: every type here is built from XML events as they arrive and keeps only what
-//! xmppd understands.
+//! The elements that a server sends, built from XML events as they arrive.
 //!
-//! There is no tree of what strangers send. An unknown element of any depth and size is skipped, flat; an attribute that
-//! is missing or strange is no parse error, it is a question for the code that looks at the stanza, because most stanzas
-//! have to be answered whatever is in them (RFC 6120 8.2.3).
-#![allow(clippy::option_option, reason = "xso's derive keeps an optional child that was not read yet as one")]
+//! Only what xmppd understands is kept. Unknown elements of any depth and size are skipped without building a tree. A
+//! missing or invalid attribute is no parse error: most stanzas must be answered whatever they contain (RFC 6120
+//! 8.2.3).
+#![allow(clippy::option_option, reason = "in the expanded code of xso's derive")]
 
-use xso::error::{Error, FromEventsError};
-use xso::exports::rxml;
-use xso::{Context, FromEventsBuilder, FromXml};
+use xso::FromXml;
 
+use super::error_condition::ErrorCondition;
 use super::features::StreamFeatures;
 use super::lenient::{Lenient, LenientBuilder};
 use super::ns;
 use super::payload::Payloads;
 
-/// A child of the stream: a stanza or a part of the negotiation.
-pub type Element = Lenient<Known>;
+/// A child of the stream: a stanza, or a part of the negotiation.
+pub type Element = Lenient<KnownElement>;
 
 /// Builds an [`Element`].
-pub type ElementBuilder = LenientBuilder<Known>;
+pub type ElementBuilder = LenientBuilder<KnownElement>;
 
-/// The children of the stream that xmppd knows.
+/// The children of the stream that xmppd understands.
 #[derive(FromXml, Debug)]
 #[xml()]
-pub enum Known {
+pub enum KnownElement {
     /// `<iq/>`
     #[xml(transparent)]
-    Iq(Iq),
-    /// `<message/>`: read to its end, never answered.
+    Iq(IncomingIq),
+    /// `<message/>`: never answered.
     #[xml(namespace = ns::CLIENT, name = "message", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     Message {
         /// The stanza's type; `error` is counted.
         #[xml(attribute(name = "type", default))]
         type_: Option<String>,
     },
-    /// `<presence/>`: read to its end, never answered.
+    /// `<presence/>`: never answered.
     #[xml(namespace = ns::CLIENT, name = "presence", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     Presence {
         /// The stanza's type; `error` is counted.
@@ -47,11 +45,11 @@ pub enum Known {
     Features(StreamFeatures),
     /// `<stream:error/>`
     #[xml(transparent)]
-    StreamError(StreamError),
-    /// `<proceed/>`: TLS may begin (RFC 6120 5.4.2.3).
+    StreamError(IncomingStreamError),
+    /// `<proceed/>`: the TLS handshake may begin (RFC 6120 5.4.2.3).
     #[xml(namespace = ns::TLS, name = "proceed", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     TlsProceed,
-    /// `<failure/>`: the server cannot do TLS after all (RFC 6120 5.4.2.2).
+    /// `<failure/>`: the server refuses STARTTLS (RFC 6120 5.4.2.2).
     #[xml(namespace = ns::TLS, name = "failure", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     TlsFailure,
     /// `<challenge/>` with base64 text (RFC 6120 6.4.3).
@@ -68,49 +66,49 @@ pub enum Known {
         #[xml(text)]
         data: String,
     },
-    /// `<enabled/>`: the stream is managed (XEP-0198 3).
+    /// `<enabled/>`: stream management is on (XEP-0198 3).
     #[xml(namespace = ns::STREAM_MANAGEMENT, name = "enabled", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     ManagementEnabled {
-        /// With what it can be resumed.
+        /// The identifier for a resumption.
         #[xml(attribute(default))]
         id: Option<String>,
-        /// Whether it can be.
+        /// Whether the stream can be resumed.
         #[xml(attribute(default))]
         resume: Option<String>,
     },
-    /// `<failed/>`: it is not managed, or not resumed (XEP-0198 3, 5).
+    /// `<failed/>`: stream management or resumption is refused (XEP-0198 3, 5).
     #[xml(namespace = ns::STREAM_MANAGEMENT, name = "failed", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     ManagementFailed,
     /// `<resumed/>` (XEP-0198 5).
     #[xml(namespace = ns::STREAM_MANAGEMENT, name = "resumed", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     ManagementResumed {
-        /// How many of our stanzas the server has handled, modulo 2^32. Servers have left it out.
+        /// The number of our stanzas that the server has handled, modulo 2^32. Some servers omit it.
         #[xml(attribute(default))]
         h: Option<String>,
-        /// Which stream is resumed.
+        /// The identifier of the resumed stream.
         #[xml(attribute(default))]
         previd: Option<String>,
     },
-    /// `<a/>`: how many of our stanzas the server has handled (XEP-0198 4).
+    /// `<a/>`: the number of our stanzas that the server has handled (XEP-0198 4).
     #[xml(namespace = ns::STREAM_MANAGEMENT, name = "a", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     Acknowledgement {
         /// Modulo 2^32.
         #[xml(attribute)]
         h: u32,
     },
-    /// `<r/>`: the server wants to know how many stanzas we have handled (XEP-0198 4).
+    /// `<r/>`: the server requests the number of its stanzas that we have handled (XEP-0198 4).
     #[xml(namespace = ns::STREAM_MANAGEMENT, name = "r", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     AcknowledgementRequest,
     /// `<failure/>` (RFC 6120 6.4.5).
     #[xml(namespace = ns::SASL, name = "failure", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     SaslFailure {
-        /// The defined condition and the text, in the order in which they came.
+        /// The defined condition and the text.
         #[xml(child(n = ..))]
         condition: ErrorCondition,
     },
 }
 
-impl Known {
+impl KnownElement {
     /// The element's name, for the log.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -133,23 +131,23 @@ impl Known {
     }
 }
 
-/// `<iq/>` with the few payloads that xmppd knows (RFC 6120 8.2.3).
+/// `<iq/>` (RFC 6120 8.2.3).
 #[derive(FromXml, Debug)]
 #[xml(namespace = ns::CLIENT, name = "iq", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
-pub struct Iq {
-    /// `get`, `set`, `result`, `error`, or whatever was sent.
+pub struct IncomingIq {
+    /// `get`, `set`, `result`, `error`, or an invalid type.
     #[xml(attribute(name = "type", default))]
     pub type_: Option<String>,
     /// The request's identifier.
     #[xml(attribute(default))]
     pub id: Option<String>,
-    /// The sender, as the server stamped it.
+    /// The sender, as stamped by the server.
     #[xml(attribute(default))]
     pub from: Option<String>,
     /// The recipient: our full JID, or the account's bare JID.
     #[xml(attribute(default))]
     pub to: Option<String>,
-    /// What is in it.
+    /// The child elements.
     #[xml(child(n = ..))]
     pub payloads: Payloads,
 }
@@ -157,141 +155,10 @@ pub struct Iq {
 /// `<stream:error/>` (RFC 6120 4.9).
 #[derive(FromXml, Debug, Clone)]
 #[xml(namespace = ns::STREAM, name = "error", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
-pub struct StreamError {
-    /// The condition, and what the server says about it.
+pub struct IncomingStreamError {
+    /// The condition, and the server's text.
     #[xml(child(n = ..))]
     pub condition: ErrorCondition,
-}
-
-/// A defined condition with its text, in the order in which the server sent them: stream errors and SASL failures alike.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ErrorCondition {
-    /// The first defined condition's element name, such as `see-other-host`.
-    pub condition: Option<String>,
-    /// That element's own text: the other host of `see-other-host` (RFC 6120 4.9.3.19).
-    pub content: String,
-    /// The first `<text/>`: for the log.
-    pub text: Option<String>,
-}
-
-impl ErrorCondition {
-    /// The condition's name, or what stands in for a missing one.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        self.condition.as_deref().unwrap_or("undefined-condition")
-    }
-}
-
-impl std::fmt::Display for ErrorCondition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())?;
-        match &self.text {
-            Some(text) if !text.is_empty() => write!(f, " ({text})"),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Extend<ErrorChild> for ErrorCondition {
-    fn extend<I: IntoIterator<Item = ErrorChild>>(&mut self, words: I) {
-        for word in words {
-            match word {
-                ErrorChild::Text(text) => {
-                    self.text.get_or_insert(text);
-                }
-                ErrorChild::Condition { name, content } if self.condition.is_none() => {
-                    self.condition = Some(name);
-                    self.content = content;
-                }
-                ErrorChild::Condition { .. } | ErrorChild::Other => {}
-            }
-        }
-    }
-}
-
-impl IntoIterator for ErrorCondition {
-    type Item = ErrorChild;
-    type IntoIter = std::vec::IntoIter<ErrorChild>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        let text = self.text.map(ErrorChild::Text);
-        let condition = self.condition.map(|name| ErrorChild::Condition { name, content: self.content });
-        condition.into_iter().chain(text).collect::<Vec<_>>().into_iter()
-    }
-}
-
-/// A child of a stream error or of a SASL failure.
-#[derive(Debug)]
-pub enum ErrorChild {
-    /// `<text/>`
-    Text(String),
-    /// A defined condition.
-    Condition {
-        /// The element's name.
-        name: String,
-        /// The element's text.
-        content: String,
-    },
-    /// Something of an application's own.
-    Other,
-}
-
-impl FromXml for ErrorChild {
-    type Builder = ErrorChildBuilder;
-
-    fn from_events(name: rxml::QName, _: rxml::AttrMap, _: &Context<'_>) -> Result<Self::Builder, FromEventsError> {
-        let (namespace, name) = name;
-        let defined = namespace == ns::STREAM_ERRORS || namespace == ns::SASL;
-        Ok(ErrorChildBuilder { name: defined.then(|| name.to_string()), text: TextOnly::default() })
-    }
-}
-
-/// Builds a [`ErrorChild`] from XML events.
-pub struct ErrorChildBuilder {
-    name: Option<String>,
-    text: TextOnly,
-}
-
-impl FromEventsBuilder for ErrorChildBuilder {
-    type Output = ErrorChild;
-
-    fn feed(&mut self, event: rxml::Event, _: &Context<'_>) -> Result<Option<ErrorChild>, Error> {
-        if !self.text.feed(event) {
-            return Ok(None);
-        }
-        let content = std::mem::take(&mut self.text.text);
-        Ok(Some(match self.name.take() {
-            None => ErrorChild::Other,
-            Some(name) if name == "text" => ErrorChild::Text(content),
-            Some(name) => ErrorChild::Condition { name, content },
-        }))
-    }
-}
-
-/// Collects the text of an element, skips its children and notes that there were some. Without `Debug`: a
-/// connection request's password is collected in it.
-#[derive(Default)]
-pub(super) struct TextOnly {
-    pub(super) text: String,
-    pub(super) had_children: bool,
-    depth: usize,
-}
-
-impl TextOnly {
-    /// Takes the next event; true at the element's end.
-    pub(super) fn feed(&mut self, event: rxml::Event) -> bool {
-        match event {
-            rxml::Event::StartElement(..) => {
-                self.had_children = true;
-                self.depth = self.depth.saturating_add(1);
-            }
-            rxml::Event::EndElement(..) if self.depth == 0 => return true,
-            rxml::Event::EndElement(..) => self.depth -= 1,
-            rxml::Event::Text(_, text) if self.depth == 0 => self.text.push_str(&text),
-            rxml::Event::Text(..) | rxml::Event::XmlDeclaration(..) => {}
-        }
-        false
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
-//! Reading elements that may be anything: what is not understood is skipped, and is no error.
+//! Reads elements that may be unknown or invalid: these are skipped, and are no error.
 
 use xso::error::{Error, FromEventsError};
 use xso::exports::rxml;
 use xso::fromxml::Discard;
 use xso::{Context, FromEventsBuilder, FromXml};
 
-/// An element that may be one of those in `K`.
+/// An element that may be one of `K`.
 #[derive(Debug)]
 pub enum Lenient<K> {
-    /// One that xmppd knows.
+    /// An element of `K`.
     Known(K),
-    /// Any other, or a known one whose content makes no sense. It was read to its end and dropped.
+    /// Any other element, or one of `K` with invalid content: skipped.
     Unknown,
 }
 

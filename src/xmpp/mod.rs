@@ -1,7 +1,11 @@
-//! XMPP: finding a server, logging in, reading and writing the stream.
+//! XMPP: finds servers, logs in, and exchanges stanzas.
 
+pub mod account;
+pub mod attempt;
 pub mod bind;
 pub mod connect;
+pub mod error_condition;
+pub mod established;
 pub mod features;
 pub mod incoming;
 pub mod keepalive;
@@ -9,17 +13,18 @@ pub mod lenient;
 pub mod login;
 pub mod ns;
 pub mod outgoing;
-pub mod parser;
 pub mod payload;
 pub mod race;
 pub mod resolve;
 pub mod retry;
 pub mod sasl;
 pub mod servers;
-pub mod session;
 pub mod stanza;
+mod step_time;
 pub mod stream_error;
 pub mod stream_management;
+mod text_content;
 pub mod tls;
 pub mod transport;
+mod xml_parser;
 pub mod xml_stream;

@@ -1,4 +1,4 @@
-//! XML namespaces on the wire.
+//! XML namespaces.
 
 /// Stanzas between client and server (RFC 6120 4.8.2).
 pub const CLIENT: &str = "jabber:client";
@@ -10,11 +10,11 @@ pub const STREAM_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
 pub const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
 /// SASL (RFC 6120 6.4.1).
 pub const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
-/// The channel bindings a server knows (XEP-0440).
+/// The channel bindings that a server supports (XEP-0440).
 pub const SASL_CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 /// Resource binding (RFC 6120 7.4).
 pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
-/// Session establishment (RFC 3921 3), which RFC 6121 did away with.
+/// Session establishment (RFC 3921 3), removed by RFC 6121.
 pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
 /// Stanza error conditions (RFC 6120 8.3.3).
 pub const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";

@@ -1,4 +1,4 @@
-//! What xmppd sends.
+//! The elements that xmppd sends.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use super::ns;
 #[xml(namespace = ns::TLS, name = "starttls")]
 pub struct StartTls;
 
-/// `<auth/>` (RFC 6120 6.4.2). Never printed: it may hold the password.
+/// `<auth/>` (RFC 6120 6.4.2). No `Debug`: it may hold the password.
 #[derive(AsXml)]
 #[xml(namespace = ns::SASL, name = "auth")]
 pub struct SaslAuth {
@@ -24,7 +24,7 @@ pub struct SaslAuth {
     pub data: SaslData,
 }
 
-/// base64 that may hold the password: wiped when it is dropped, and never printed.
+/// base64 that may hold the password: wiped when dropped, and without `Debug`.
 pub struct SaslData(pub Zeroizing<String>);
 
 impl AsXmlText for SaslData {
@@ -42,11 +42,11 @@ pub struct SaslResponse {
     pub data: SaslData,
 }
 
-/// `<enable/>`: manage this stream from here on (XEP-0198 3).
+/// `<enable/>`: enables stream management (XEP-0198 3).
 #[derive(AsXml, Debug)]
 #[xml(namespace = ns::STREAM_MANAGEMENT, name = "enable")]
 pub struct Enable {
-    /// Whether it shall be possible to resume it.
+    /// Whether the stream should be resumable.
     #[xml(attribute)]
     pub resume: &'static str,
 }
@@ -55,19 +55,19 @@ pub struct Enable {
 #[derive(AsXml, Debug)]
 #[xml(namespace = ns::STREAM_MANAGEMENT, name = "resume")]
 pub struct Resume {
-    /// How many stanzas of the server's we have handled.
+    /// Number of handled stanzas, modulo 2^32.
     #[xml(attribute)]
     pub h: u32,
-    /// The identifier of the stream that is to be resumed.
+    /// The identifier of the stream to resume.
     #[xml(attribute)]
     pub previd: String,
 }
 
-/// `<a/>`: how many stanzas we have handled (XEP-0198 4).
+/// `<a/>`: acknowledges stanzas (XEP-0198 4).
 #[derive(AsXml, Debug)]
 #[xml(namespace = ns::STREAM_MANAGEMENT, name = "a")]
 pub struct Acknowledgement {
-    /// Modulo 2^32.
+    /// Number of handled stanzas, modulo 2^32.
     #[xml(attribute)]
     pub h: u32,
 }
@@ -77,20 +77,20 @@ pub struct Acknowledgement {
 #[xml(namespace = ns::STREAM_MANAGEMENT, name = "r")]
 pub struct AcknowledgementRequest;
 
-/// A stanza of ours: what stream management counts.
+/// A stanza, which stream management counts.
 #[derive(AsXml, Debug, Clone, PartialEq, Eq)]
 #[xml()]
 pub enum Stanza {
     /// `<iq/>`
     #[xml(transparent)]
-    Iq(Iq),
+    Iq(OutgoingIq),
     /// `<presence/>`
     #[xml(transparent)]
     Presence(Presence),
 }
 
 impl Stanza {
-    /// About how many bytes it takes to keep it.
+    /// Approximate memory use, bytes.
     #[must_use]
     pub fn memory_cost(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
@@ -107,23 +107,23 @@ impl Stanza {
     }
 }
 
-/// The initial presence: available to be addressed, for nobody's messages (RFC 6121 4.7.2.3).
+/// The initial presence (RFC 6121 4.2).
 #[derive(AsXml, Debug, Clone, PartialEq, Eq)]
 #[xml(namespace = ns::CLIENT, name = "presence")]
 pub struct Presence {
-    /// -128 to 127; a negative one never gets messages sent to the bare JID.
+    /// -128 to 127; with a negative one no messages to the bare JID arrive (RFC 6121 4.7.2.3).
     #[xml(extract(name = "priority", fields(text(type_ = i8))))]
     pub priority: i8,
 }
 
-/// `<iq/>` of any kind that xmppd sends.
+/// An `<iq/>`.
 #[derive(AsXml, Debug, Clone, PartialEq, Eq)]
 #[xml(namespace = ns::CLIENT, name = "iq")]
-pub struct Iq {
-    /// What it is.
+pub struct OutgoingIq {
+    /// `get`, `set`, `result` or `error`.
     #[xml(attribute(name = "type"))]
     pub type_: &'static str,
-    /// The request's identifier; an answer repeats it.
+    /// The identifier; a reply has that of its request.
     #[xml(attribute)]
     pub id: Option<String>,
     /// The recipient; none = the account's own server.
@@ -131,21 +131,21 @@ pub struct Iq {
     pub to: Option<String>,
     /// The payload, if any.
     #[xml(child(n = ..))]
-    pub payload: Vec<Payload>,
+    pub payload: Vec<OutgoingPayload>,
 }
 
-/// What an IQ of ours holds.
+/// The payload of an IQ.
 #[derive(AsXml, Debug, Clone, PartialEq, Eq)]
 #[xml()]
-pub enum Payload {
+pub enum OutgoingPayload {
     /// A bind request (RFC 6120 7.6, 7.7).
     #[xml(namespace = ns::BIND, name = "bind")]
     Bind {
-        /// The resource that is asked for; none = the server chooses.
+        /// The requested resource; none = the server chooses.
         #[xml(extract(default, name = "resource", fields(text(type_ = String))))]
         resource: Option<String>,
     },
-    /// Establishes the session (RFC 3921 3).
+    /// The session request (RFC 3921 3).
     #[xml(namespace = ns::SESSION, name = "session")]
     Session,
     /// XEP-0199.
@@ -154,10 +154,10 @@ pub enum Payload {
     /// The answer to disco#info (XEP-0030 3.1).
     #[xml(namespace = ns::DISCO_INFO, name = "query")]
     DiscoInfo {
-        /// Who answers.
+        /// The identity of xmppd.
         #[xml(child)]
         identity: Identity,
-        /// Namespaces.
+        /// The supported namespaces.
         #[xml(extract(n = .., name = "feature", fields(attribute(name = "var", type_ = String))))]
         features: Vec<String>,
     },
@@ -167,10 +167,10 @@ pub enum Payload {
         /// RFC 6120 8.3.2
         #[xml(attribute(name = "type"))]
         type_: &'static str,
-        /// The number of old (XEP-0086) that deployed ACSs read.
+        /// Legacy error code (XEP-0086), which deployed ACSs read.
         #[xml(attribute)]
         code: Option<u16>,
-        /// Always the first child.
+        /// The condition, always the first child.
         #[xml(child)]
         condition: Condition,
     },
@@ -186,7 +186,7 @@ pub struct Identity {
     /// Type within the category.
     #[xml(attribute(name = "type"))]
     pub type_: &'static str,
-    /// For people.
+    /// Human-readable name.
     #[xml(attribute)]
     pub name: &'static str,
 }
@@ -206,11 +206,11 @@ pub enum Condition {
     ServiceUnavailable,
 }
 
-/// A stream error of ours, sent before the stream is closed (RFC 6120 4.9.1).
+/// A stream error, sent before the stream is closed (RFC 6120 4.9.1).
 #[derive(AsXml, Debug)]
 #[xml(namespace = ns::STREAM, name = "error")]
-pub struct StreamError {
-    /// Why.
+pub struct OutgoingStreamError {
+    /// The condition.
     #[xml(child)]
     pub condition: StreamCondition,
 }

@@ -1,5 +1,5 @@
-//! What is inside an IQ that a server delivers.
-#![allow(clippy::option_option, reason = "xso's derive keeps an optional child that was not read yet as one")]
+//! The payloads of incoming IQs.
+#![allow(clippy::option_option, reason = "in the expanded code of xso's derive")]
 
 use std::fmt;
 
@@ -8,23 +8,23 @@ use xso::exports::rxml;
 use xso::fromxml::Discard;
 use xso::{Context, FromEventsBuilder, FromXml};
 
-use super::incoming::TextOnly;
 use super::lenient::Lenient;
 use super::ns;
+use super::text_content::TextContent;
 use crate::config::model::Password;
 
-/// The payloads of one IQ: the first one, and how many there were. More than one is an error (RFC 6120 8.2.3), so that
-/// the others need not be kept.
+/// The payloads of one IQ: the first one, and their number. More than one is an error (RFC 6120 8.2.3), so the others
+/// are not kept.
 #[derive(Debug, Default)]
 pub struct Payloads {
     /// The first child element.
-    pub first: Option<Payload>,
-    /// How many child elements there were, `<error/>` included.
+    pub first: Option<IncomingPayload>,
+    /// The number of child elements, including `<error/>`.
     pub count: usize,
 }
 
-impl Extend<Payload> for Payloads {
-    fn extend<I: IntoIterator<Item = Payload>>(&mut self, payloads: I) {
+impl Extend<IncomingPayload> for Payloads {
+    fn extend<I: IntoIterator<Item = IncomingPayload>>(&mut self, payloads: I) {
         for payload in payloads {
             self.count = self.count.saturating_add(1);
             self.first.get_or_insert(payload);
@@ -33,8 +33,8 @@ impl Extend<Payload> for Payloads {
 }
 
 impl IntoIterator for Payloads {
-    type Item = Payload;
-    type IntoIter = std::option::IntoIter<Payload>;
+    type Item = IncomingPayload;
+    type IntoIter = std::option::IntoIter<IncomingPayload>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.first.into_iter()
@@ -42,12 +42,12 @@ impl IntoIterator for Payloads {
 }
 
 /// A child element of an IQ.
-pub type Payload = Lenient<Known>;
+pub type IncomingPayload = Lenient<KnownPayload>;
 
-/// The payloads that xmppd knows.
+/// The payloads that xmppd understands.
 #[derive(FromXml, Debug)]
 #[xml()]
-pub enum Known {
+pub enum KnownPayload {
     /// TR-069 Annex K.
     #[xml(transparent)]
     ConnectionRequest(ConnectionRequest),
@@ -57,14 +57,14 @@ pub enum Known {
     /// XEP-0030.
     #[xml(namespace = ns::DISCO_INFO, name = "query", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     DiscoInfo {
-        /// A node that is asked for; xmppd has none.
+        /// The requested node; xmppd has none.
         #[xml(attribute(default))]
         node: Option<String>,
     },
     /// The server's answer to a bind request (RFC 6120 7.6.1).
     #[xml(namespace = ns::BIND, name = "bind", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
     Bind {
-        /// The full JID that the server gave.
+        /// The full JID that the server assigned.
         #[xml(extract(default, name = "jid", fields(text(type_ = String))))]
         jid: Option<String>,
     },
@@ -76,11 +76,11 @@ pub enum Known {
         type_: Option<String>,
         /// The defined condition.
         #[xml(child(n = ..))]
-        condition: Condition,
+        condition: StanzaErrorCondition,
     },
 }
 
-/// `<connectionRequest/>` (cwmp-xmppConnReq-1-0.xsd), as far as it can be told from what was sent.
+/// `<connectionRequest/>` (cwmp-xmppConnReq-1-0.xsd), possibly malformed.
 #[derive(FromXml, Debug)]
 #[xml(namespace = ns::CONNECTION_REQUEST, name = "connectionRequest", discard(text), on_unknown_attribute = Discard, on_unknown_child = Discard)]
 pub struct ConnectionRequest {
@@ -88,7 +88,7 @@ pub struct ConnectionRequest {
     fields: Fields,
 }
 
-/// The user name and the password of a connection request.
+/// The user name and password of a connection request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct GivenCredentials {
     /// `<username/>`
@@ -104,7 +104,7 @@ impl fmt::Debug for GivenCredentials {
 }
 
 impl ConnectionRequest {
-    /// The credentials, if there is exactly one of each and there are no elements in them.
+    /// Returns the credentials. `None` if the request is malformed: there must be one of each, without child elements.
     #[must_use]
     pub fn into_credentials(self) -> Option<GivenCredentials> {
         if self.fields.malformed {
@@ -129,12 +129,12 @@ impl fmt::Debug for Fields {
 
 impl Extend<Field> for Fields {
     fn extend<I: IntoIterator<Item = Field>>(&mut self, fields: I) {
-        for Field { which, text, had_children } in fields {
-            let twice = match which {
-                Which::Username => self.username.replace(text).is_some(),
-                Which::Password => self.password.replace(Password::from(text)).is_some(),
+        for Field { kind, text, has_children } in fields {
+            let repeated = match kind {
+                FieldKind::Username => self.username.replace(text).is_some(),
+                FieldKind::Password => self.password.replace(Password::from(text)).is_some(),
             };
-            self.malformed |= twice || had_children;
+            self.malformed |= repeated || has_children;
         }
     }
 }
@@ -149,58 +149,58 @@ impl IntoIterator for Fields {
 }
 
 #[derive(Clone, Copy)]
-enum Which {
+enum FieldKind {
     Username,
     Password,
 }
 
 struct Field {
-    which: Which,
+    kind: FieldKind,
     text: String,
-    had_children: bool,
+    has_children: bool,
 }
 
 impl FromXml for Field {
     type Builder = FieldBuilder;
 
     fn from_events(name: rxml::QName, attrs: rxml::AttrMap, _: &Context<'_>) -> Result<Self::Builder, FromEventsError> {
-        let which = match (name.0 == ns::CONNECTION_REQUEST, name.1.as_str()) {
-            (true, "username") => Which::Username,
-            (true, "password") => Which::Password,
+        let kind = match (name.0 == ns::CONNECTION_REQUEST, name.1.as_str()) {
+            (true, "username") => FieldKind::Username,
+            (true, "password") => FieldKind::Password,
             _ => return Err(FromEventsError::Mismatch { name, attrs }),
         };
-        Ok(FieldBuilder { which, text: TextOnly::default() })
+        Ok(FieldBuilder { kind, content: TextContent::default() })
     }
 }
 
 struct FieldBuilder {
-    which: Which,
-    text: TextOnly,
+    kind: FieldKind,
+    content: TextContent,
 }
 
 impl FromEventsBuilder for FieldBuilder {
     type Output = Field;
 
     fn feed(&mut self, event: rxml::Event, _: &Context<'_>) -> Result<Option<Field>, Error> {
-        Ok(self.text.feed(event).then(|| Field {
-            which: self.which,
-            text: std::mem::take(&mut self.text.text),
-            had_children: self.text.had_children,
+        Ok(self.content.feed(event).then(|| Field {
+            kind: self.kind,
+            text: std::mem::take(&mut self.content.text),
+            has_children: self.content.has_children,
         }))
     }
 }
 
-/// The defined condition of a stanza error (RFC 6120 8.3.3): the first child in its namespace.
+/// The defined condition of a stanza error (RFC 6120 8.3.3): the name of the first child in the namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Condition(pub Option<String>);
+pub struct StanzaErrorCondition(pub Option<String>);
 
-impl fmt::Display for Condition {
+impl fmt::Display for StanzaErrorCondition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_deref().unwrap_or("undefined-condition"))
     }
 }
 
-impl Extend<ConditionName> for Condition {
+impl Extend<ConditionName> for StanzaErrorCondition {
     fn extend<I: IntoIterator<Item = ConditionName>>(&mut self, names: I) {
         for ConditionName(name) in names {
             self.0.get_or_insert(name);
@@ -208,7 +208,7 @@ impl Extend<ConditionName> for Condition {
     }
 }
 
-impl IntoIterator for Condition {
+impl IntoIterator for StanzaErrorCondition {
     type Item = ConditionName;
     type IntoIter = std::option::IntoIter<ConditionName>;
 

@@ -1,4 +1,4 @@
-//! Happy Eyeballs: races connections to the addresses of one server (RFC 8305 5). Knows no sockets.
+//! Happy Eyeballs: races connections to the addresses of one server (RFC 8305 5). The caller makes the connections.
 
 use std::fmt;
 use std::future::Future;
@@ -8,14 +8,14 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
-/// How long an address has before the next one is tried beside it (RFC 8305 5: "Connection Attempt Delay").
+/// Head start of an address before the next one is tried in parallel (RFC 8305 5: "Connection Attempt Delay").
 pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Connects to these addresses in their order, each [`ATTEMPT_DELAY`] after the one before, or as soon as one fails. The
-/// first connection wins; dropping the other attempts closes them.
+/// Connects to the addresses in order, each [`ATTEMPT_DELAY`] after the previous one, or as soon as one fails. The first
+/// connection wins; the other attempts are dropped, which closes them.
 ///
 /// # Errors
-/// [`RaceLost`] when no address is left: with each address and why it failed, in the order of the failures.
+/// [`RaceLost`] if all addresses fail.
 pub async fn race<T, E, F>(
     addresses: &[SocketAddr],
     connect: impl Fn(SocketAddr) -> F,
@@ -43,7 +43,7 @@ where
     }
 }
 
-/// Each address of a server and why no connection to it came about.
+/// All addresses of a server with the reasons why they failed, in the order of the failures.
 #[derive(Debug)]
 pub struct RaceLost<E>(pub Vec<(SocketAddr, E)>);
 
@@ -51,7 +51,7 @@ impl<E: fmt::Display> fmt::Display for RaceLost<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0[..] {
             [] => f.write_str("no address"),
-            // The log line names it already.
+            // The log line names the address.
             [(_, error)] => write!(f, "{error}"),
             all => {
                 for (n, (address, error)) in all.iter().enumerate() {
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use crate::testing::paused;
 
-    /// What an address does, and after how many milliseconds.
+    /// The behaviour of an address, after a number of milliseconds.
     #[derive(Debug, Clone, Copy)]
     enum Address {
         Accepts(u64),
@@ -82,7 +82,7 @@ mod tests {
     }
     use Address::{Accepts, Refuses, Silent};
 
-    /// An attempt that is over or dropped is struck off the list of the open ones.
+    /// Removes its attempt from the list of open ones when dropped.
     struct Open(Rc<RefCell<Vec<u16>>>, u16);
 
     impl Drop for Open {
@@ -93,16 +93,16 @@ mod tests {
 
     #[derive(Debug, PartialEq, Eq)]
     struct Raced {
-        /// The place of the winner in the list.
+        /// Index of the winner.
         winner: Option<u16>,
         /// How long the race took, in milliseconds.
         took: u128,
-        /// When the attempt at each address began, in milliseconds.
+        /// Start of the attempt at each address, in milliseconds.
         began: Vec<u128>,
         error: String,
     }
 
-    /// Races addresses whose port is their place in the list.
+    /// Races addresses whose port is their index.
     fn raced(addresses: &[Address]) -> Raced {
         paused(async {
             let list: Vec<SocketAddr> =
@@ -156,16 +156,15 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_begins_the_next_attempt_at_once() {
+    fn a_failure_starts_the_next_attempt_at_once() {
         assert_eq!(raced(&[Refuses(0), Accepts(10)]), won(1, 10, &[0, 0]));
         assert_eq!(raced(&[Refuses(100), Refuses(100), Accepts(0)]), won(2, 200, &[0, 100, 200]));
         let nine_refuse = [&[Refuses(1); 9][..], &[Accepts(0)]].concat();
         assert_eq!(raced(&nine_refuse).took, 9);
     }
 
-    /// The one that fails need not be the one that began last, and the delay begins anew with each attempt.
     #[test]
-    fn each_attempt_begins_the_delay_anew() {
+    fn each_attempt_restarts_the_delay() {
         assert_eq!(raced(&[Refuses(300), Silent, Silent, Accepts(0)]), won(3, 550, &[0, 250, 300, 550]));
     }
 

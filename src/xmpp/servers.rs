@@ -1,5 +1,4 @@
-//! In which order servers are tried (RFC 2782, RFC 6120 3.2, XEP-0368, TR-181 `ServerConnectAlgorithm`). Pure: what was
-//! looked up goes in, the list comes out.
+//! Servers, and the order in which they are tried (RFC 2782, RFC 6120 3.2, XEP-0368, TR-181 `ServerConnectAlgorithm`). Pure.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -8,23 +7,23 @@ use rand::{Rng, RngExt as _};
 
 use crate::config::model::Server;
 
-/// The port of the STARTTLS service where nothing else names one (RFC 6120 3.2.2).
+/// The default port of the STARTTLS service (RFC 6120 3.2.2).
 pub const CLIENT_PORT: u16 = 5222;
 
-/// Addresses of one server that are tried. Later ones would begin more than 10 s after the first one, when its own time is
-/// up.
+/// Maximum number of addresses of a server that are tried. Further ones would begin more than 10 s after the first one, when
+/// that has timed out.
 pub const MAX_ADDRESSES: usize = 40;
 
 /// How TLS begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
-    /// With STARTTLS, or not at all (RFC 6120 5).
+    /// With STARTTLS (RFC 6120 5), or not at all.
     StartTls,
     /// At once (XEP-0368).
     DirectTls,
 }
 
-/// A host that may hold the service.
+/// A host that may offer the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// A host name (A-labels) or an IP address.
@@ -35,12 +34,12 @@ pub struct Target {
     pub security: Security,
     /// Lowest first.
     pub priority: u16,
-    /// The share within the priority; none = in the order given.
+    /// The share within the priority; none: the given order counts.
     pub weight: Option<u16>,
 }
 
 impl Target {
-    /// The domain itself, where no SRV record says otherwise (RFC 6120 3.2.2).
+    /// The domain itself (RFC 6120 3.2.2).
     #[must_use]
     pub fn domain(host: &str) -> Self {
         Self { host: host.to_owned(), port: CLIENT_PORT, security: Security::StartTls, priority: 0, weight: None }
@@ -74,18 +73,17 @@ impl fmt::Display for Target {
     }
 }
 
-/// A server of the list, with the addresses of its host.
+/// A server with the addresses of its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedServer {
     /// The host, its port, and how TLS begins there.
     pub target: Target,
-    /// Addresses of the host, in the order in which connections to them are attempted (RFC 8305 4). At most
-    /// [`MAX_ADDRESSES`].
+    /// Addresses of the host in the order of the attempts (RFC 8305 4), at most [`MAX_ADDRESSES`].
     pub addresses: Vec<IpAddr>,
 }
 
 impl ResolvedServer {
-    /// A server whose host has these addresses, in the resolver's order.
+    /// A server from the addresses of its host, in the resolver's order.
     #[must_use]
     pub fn new(target: Target, addresses: &[IpAddr]) -> Self {
         let mut addresses = interleave_families(addresses);
@@ -93,14 +91,14 @@ impl ResolvedServer {
         Self { target, addresses }
     }
 
-    /// Where to connect to, in this order.
+    /// The socket addresses, in the order of the attempts.
     #[must_use]
     pub fn sockets(&self) -> Vec<SocketAddr> {
         self.addresses.iter().map(|ip| (*ip, self.target.port).into()).collect()
     }
 }
 
-/// `host (address:port, address:port)`, or `address:port` where the host is an address.
+/// `host (address:port, address:port)`, or `address:port` if the host is an address.
 impl fmt::Display for ResolvedServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if ip_address(&self.target.host).is_some() {
@@ -123,7 +121,7 @@ pub struct ServerAddress {
     pub socket: SocketAddr,
 }
 
-/// `host (address:port)`, or `address:port` where the host is an address.
+/// `host (address:port)`, or `address:port` if the host is an address.
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if ip_address(&self.host).is_some() {
@@ -134,13 +132,13 @@ impl fmt::Display for ServerAddress {
     }
 }
 
-/// The IP address that a host is, with or without the brackets of an IPv6 literal.
+/// The host as an IP address, with or without the brackets of an IPv6 literal.
 fn ip_address(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// Orders targets by priority, and within one priority by weight as RFC 2782 draws it. Where no target of a priority has
-/// a weight, their order stays; where some have one, the others weigh nothing.
+/// Orders targets by priority, and within a priority randomly by weight (RFC 2782). If no target of a priority has a weight,
+/// their order stays; if some have, the others weigh nothing.
 #[must_use]
 pub fn order(mut targets: Vec<Target>, rng: &mut impl Rng) -> Vec<Target> {
     targets.sort_by_key(|target| target.priority);
@@ -159,7 +157,7 @@ pub fn order(mut targets: Vec<Target>, rng: &mut impl Rng) -> Vec<Target> {
 
 fn draw_by_weight(mut group: Vec<Target>, rng: &mut impl Rng, ordered: &mut Vec<Target>) {
     let weight = |target: &Target| u32::from(target.weight.unwrap_or(0));
-    // RFC 2782: those of weight 0 stand first, which gives them a very small chance of being chosen.
+    // RFC 2782: targets of weight 0 come first, which gives them a very small chance of being selected.
     group.sort_by_key(|target| weight(target) != 0);
     while !group.is_empty() {
         let sum: u32 = group.iter().map(weight).sum();
@@ -176,7 +174,7 @@ fn draw_by_weight(mut group: Vec<Target>, rng: &mut impl Rng, ordered: &mut Vec<
     }
 }
 
-/// Interleaves the address families, IPv6 first (RFC 8305 4). Within a family the order stays.
+/// Alternates the address families, IPv6 first (RFC 8305 4). Within a family the order stays.
 fn interleave_families(addresses: &[IpAddr]) -> Vec<IpAddr> {
     let (six, four): (Vec<IpAddr>, Vec<IpAddr>) = addresses.iter().partition(|address| address.is_ipv6());
     let (mut six, mut four) = (six.into_iter(), four.into_iter());

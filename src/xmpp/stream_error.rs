@@ -1,26 +1,26 @@
-//! What follows from a stream error (RFC 6120 4.9.3). Pure.
+//! How a connection reacts to a stream error (RFC 6120 4.9.3). Pure.
 
 use std::net::IpAddr;
 
-use super::incoming::ErrorCondition;
+use super::error_condition::ErrorCondition;
 use super::servers::{CLIENT_PORT, Security, Target};
 
-/// What follows.
+/// The reaction to a stream error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Consequence {
-    /// Somebody else holds the resource: wait longer, so that two devices do not chase each other.
+    /// Another client has taken the resource: wait longer, so that two devices do not displace each other in turn.
     Conflict,
-    /// Go there next.
+    /// Connect to this server next.
     SeeOther(Target),
-    /// As a failed attempt at this address.
+    /// As after a failed attempt at this address.
     FailedAttempt,
-    /// Begin anew at once, with a full TLS handshake.
+    /// Reconnect at once, with a full TLS handshake.
     Reset,
-    /// As a lost stream.
+    /// As after a lost stream.
     Lost,
 }
 
-/// Returns what follows from a stream error.
+/// Returns the reaction to a stream error.
 #[must_use]
 pub fn consequence(error: &ErrorCondition) -> Consequence {
     match error.name() {
@@ -32,7 +32,7 @@ pub fn consequence(error: &ErrorCondition) -> Consequence {
     }
 }
 
-/// `host`, `host:port`, `[IPv6]:port`, `IPv6` (RFC 6120 4.9.3.19).
+/// Parses `host`, `host:port`, `[IPv6]:port` or `IPv6` (RFC 6120 4.9.3.19).
 fn other_host(text: &str) -> Option<Target> {
     let text = text.trim();
     let (host, port) = if let Ok(address) = text.parse::<IpAddr>() {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn another_host_is_read_in_all_its_forms() {
+    fn another_host_is_parsed_in_all_its_forms() {
         let cases = [
             ("other.test", Some(("other.test", 5222))),
             (" other.test:9222 ", Some(("other.test", 9222))),

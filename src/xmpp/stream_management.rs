@@ -1,92 +1,94 @@
-//! Stream management (XEP-0198): counting what came and what went, so that a stream can be resumed on a new connection and
-//! nothing is lost or answered twice. Pure.
+//! Stream management (XEP-0198): counts stanzas in both directions, so that a stream can be resumed on a new connection
+//! without losing a stanza or answering one twice. Pure.
 
 use std::collections::VecDeque;
 
 use super::outgoing::Stanza;
 
-/// The most stanzas of ours that may wait for their acknowledgement, and their bytes. Whoever asks faster than the server
-/// acknowledges must not make us keep everything, nor cost us the stream: over it, the stream can no longer be resumed.
+/// Maximum number of unacknowledged stanzas, and of their bytes. Requests may arrive faster than the server
+/// acknowledges our answers: beyond the limits the stream continues, but can no longer be resumed.
 const MAX_UNACKNOWLEDGED: usize = 2000;
 const MAX_UNACKNOWLEDGED_BYTES: usize = 512 * 1024;
 
-/// So many stanzas of ours without acknowledgement, and one is asked for.
-const ASK_AFTER: usize = 8;
+/// Number of unacknowledged stanzas after which an acknowledgement is requested.
+const REQUEST_AFTER: usize = 8;
 
-/// The server acknowledged more than was sent.
+/// The server acknowledged more stanzas than were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server acknowledges stanzas that were not sent")]
 pub struct TooHigh;
 
-/// What is said to resume a stream (XEP-0198 5).
+/// The content of `<resume/>` (XEP-0198 5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resumption {
     /// The stream's identifier (`previd`).
     pub previous: String,
-    /// How many stanzas of the server's we have handled (`h`).
+    /// The number of the server's stanzas that we have handled, modulo 2^32 (`h`).
     pub handled: u32,
 }
 
-/// The counts of one stream, and what is not acknowledged yet. It outlives the connection under it.
+/// The counts of a stream, and the unacknowledged stanzas. It outlives the TCP connection.
 #[derive(Debug, Default)]
 pub struct Management {
-    /// `<enable/>` was sent: what is sent from then on counts.
+    /// Sent stanzas count: `<enable/>` was sent.
     counting_sent: bool,
-    /// `<enabled/>` came: what comes from then on counts.
+    /// Received stanzas count: `<enabled/>` was received.
     counting_received: bool,
-    /// With which the stream can be resumed.
+    /// The identifier for a resumption; `None`: the stream cannot be resumed.
     identifier: Option<String>,
     received: u32,
     acknowledged: u32,
     unacknowledged: VecDeque<Stanza>,
-    /// Of those.
+    /// Memory cost of the unacknowledged stanzas.
     bytes: usize,
-    asked: bool,
+    /// An acknowledgement was requested, and has not been received.
+    requested: bool,
 }
 
 impl Management {
-    /// `<enable/>` is sent.
+    /// Records that `<enable/>` is sent.
     pub fn enable(&mut self) {
         self.counting_sent = true;
     }
 
-    /// `<enabled/>` has come; with `identifier` if the stream can be resumed.
+    /// Records `<enabled/>`. `identifier`: if the stream can be resumed. Ignored if it was not requested.
     pub fn enabled(&mut self, identifier: Option<String>) {
         self.counting_received = self.counting_sent;
         self.identifier = identifier.filter(|_| self.counting_sent);
     }
 
-    /// `<failed/>` has come: there is no stream management.
+    /// Records `<failed/>`: there is no stream management.
     pub fn failed(&mut self) {
         *self = Self::default();
     }
 
-    /// Whether the server manages the stream.
+    /// Whether stream management is on.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.counting_received
     }
 
-    /// With what the stream could be resumed.
+    /// Returns what to send to resume the stream; `None` if that is not possible.
     #[must_use]
     pub fn resumption(&self) -> Option<Resumption> {
         Some(Resumption { previous: self.identifier.clone()?, handled: self.received })
     }
 
-    /// A stanza has come.
+    /// Counts a received stanza.
     pub fn received(&mut self) {
         if self.counting_received {
             self.received = self.received.wrapping_add(1);
         }
     }
 
-    /// How many stanzas have come, modulo 2^32: the `h` of our acknowledgement.
+    /// The number of received stanzas, modulo 2^32: the `h` of our acknowledgement.
     #[must_use]
     pub fn handled(&self) -> u32 {
         self.received
     }
 
-    /// A stanza is sent, or is to be sent once the stream is resumed. True if an acknowledgement is to be asked for.
+    /// Records a stanza that is sent, or will be sent when the stream is resumed. Returns whether to request an
+    /// acknowledgement.
     pub fn sent(&mut self, stanza: Stanza) -> bool {
         if !self.counting_sent {
             return false;
@@ -94,26 +96,26 @@ impl Management {
         self.bytes += stanza.memory_cost();
         self.unacknowledged.push_back(stanza);
         if self.unacknowledged.len() > MAX_UNACKNOWLEDGED || self.bytes > MAX_UNACKNOWLEDGED_BYTES {
-            self.give_resumption_up();
+            self.give_up_resumption();
             return false;
         }
-        let ask = self.counting_received && !self.asked && self.unacknowledged.len() >= ASK_AFTER;
-        self.asked |= ask;
-        ask
+        let request = self.counting_received && !self.requested && self.unacknowledged.len() >= REQUEST_AFTER;
+        self.requested |= request;
+        request
     }
 
-    /// What was received goes on being acknowledged; what is sent is no longer kept.
-    fn give_resumption_up(&mut self) {
+    /// Stops recording sent stanzas. Received ones are still acknowledged.
+    fn give_up_resumption(&mut self) {
         self.counting_sent = false;
         self.identifier = None;
         self.unacknowledged = VecDeque::new();
         self.bytes = 0;
     }
 
-    /// The server says how many of our stanzas it has handled, modulo 2^32.
+    /// Records the number of our stanzas that the server has handled, modulo 2^32.
     ///
     /// # Errors
-    /// [`TooHigh`].
+    /// Not so many were sent.
     pub fn acknowledged(&mut self, h: u32) -> Result<(), TooHigh> {
         if !self.counting_sent {
             return Ok(());
@@ -124,14 +126,15 @@ impl Management {
         }
         self.bytes -= self.unacknowledged.drain(..more).map(|stanza| stanza.memory_cost()).sum::<usize>();
         self.acknowledged = h;
-        self.asked = false;
+        self.requested = false;
         Ok(())
     }
 
-    /// The stream is resumed and the server has handled `h` of our stanzas: those that have to be sent again, in order.
+    /// Records that the stream is resumed, and that the server has handled `h` of our stanzas. Returns those to send
+    /// again, in order.
     ///
     /// # Errors
-    /// [`TooHigh`].
+    /// Not so many were sent.
     pub fn resumed(&mut self, h: u32) -> Result<Vec<Stanza>, TooHigh> {
         self.acknowledged(h)?;
         Ok(self.unacknowledged.iter().cloned().collect())
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_counts_from_enabled_and_what_goes_from_enable() {
+    fn received_stanzas_count_from_enabled_and_sent_ones_from_enable() {
         let mut management = Management::default();
         management.sent(stanza(0));
         management.received();
@@ -171,20 +174,20 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_not_handled_is_sent_again() {
+    fn only_unhandled_stanzas_are_sent_again() {
         let mut management = on();
         for n in 0..5 {
             management.sent(stanza(n));
         }
         management.acknowledged(2).unwrap();
         assert_eq!(management.resumed(4).unwrap(), [stanza(4)]);
-        assert_eq!(management.resumed(4).unwrap(), [stanza(4)], "it is not handled by being sent again");
+        assert_eq!(management.resumed(4).unwrap(), [stanza(4)], "sending again does not count as handled");
         management.acknowledged(5).unwrap();
         assert_eq!(management.resumed(5).unwrap(), []);
     }
 
     #[test]
-    fn acknowledging_what_was_not_sent_is_an_error() {
+    fn acknowledging_too_many_is_an_error() {
         let mut management = on();
         management.sent(stanza(0));
         assert_eq!(management.acknowledged(2), Err(TooHigh));
@@ -193,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_counts_wrap_at_2_to_the_32() {
+    fn counts_wrap_at_2_to_the_32() {
         let mut management = on();
         management.received = u32::MAX;
         management.acknowledged = u32::MAX;
@@ -206,17 +209,17 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_is_asked_for_once_until_it_comes() {
+    fn an_acknowledgement_is_requested_once_until_it_is_received() {
         let mut management = on();
-        let asked: Vec<bool> = (0..20).map(|n| management.sent(stanza(n))).collect();
-        assert_eq!(asked.iter().filter(|&&asked| asked).count(), 1);
-        assert!(asked[ASK_AFTER - 1]);
+        let requests: Vec<bool> = (0..20).map(|n| management.sent(stanza(n))).collect();
+        assert_eq!(requests.iter().filter(|&&request| request).count(), 1);
+        assert!(requests[REQUEST_AFTER - 1]);
         management.acknowledged(10).unwrap();
         assert!(management.sent(stanza(20)));
     }
 
     #[test]
-    fn too_many_that_are_not_acknowledged_cost_the_resumption_and_not_the_stream() {
+    fn too_many_unacknowledged_stanzas_prevent_a_resumption() {
         let mut management = on();
         for n in 0..2000 {
             management.sent(stanza(n));
@@ -227,11 +230,11 @@ mod tests {
         assert_eq!(management.unacknowledged.len(), 0);
         management.acknowledged(1500).unwrap();
         management.received();
-        assert_eq!(management.handled(), 1, "what comes is still counted");
+        assert_eq!(management.handled(), 1, "received stanzas still count");
     }
 
     #[test]
-    fn so_do_a_few_that_are_large() {
+    fn large_unacknowledged_stanzas_prevent_a_resumption() {
         let large = |length: usize| {
             let reply_to = ReplyTo { id: Some("x".repeat(length)), from: None };
             Stanza::Iq(reply_to.result())
@@ -240,13 +243,13 @@ mod tests {
         management.sent(large(400 * 1024));
         management.acknowledged(1).unwrap();
         management.sent(large(400 * 1024));
-        assert!(management.resumption().is_some(), "what was acknowledged no longer counts");
+        assert!(management.resumption().is_some(), "acknowledged stanzas do not count");
         management.sent(large(200 * 1024));
         assert_eq!(management.resumption(), None);
     }
 
     #[test]
-    fn an_enabled_that_nobody_asked_for_enables_nothing() {
+    fn an_unrequested_enabled_is_ignored() {
         let mut management = Management::default();
         management.enabled(Some("some-id".to_owned()));
         assert!(!management.is_on());

@@ -1,15 +1,18 @@
-//! TLS for connections: rustls with ring, TLS 1.2 and 1.3 (RFC 7590), the certificate checked for the XMPP domain
+//! TLS for connections: rustls with ring, TLS 1.2 and 1.3 (RFC 7590). The certificate is checked for the XMPP domain
 //! (RFC 6120 13.7.2.1).
 
 mod certificate;
 mod clock;
 mod der;
 mod examine;
+mod handshake_error;
 mod refusal;
+mod setup_error;
+mod supported;
 mod trust_file;
+mod trust_paths;
 mod trust_store;
 mod verifier;
-mod words;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -22,74 +25,51 @@ use rustls::pki_types::ServerName;
 
 use self::clock::Clock;
 pub use self::examine::{Finding, examine};
+pub use self::handshake_error::{HandshakeError, handshake_error};
+pub use self::setup_error::TlsSetupError;
+use self::trust_paths::TrustPaths;
 pub use self::trust_store::TrustStores;
-use self::verifier::{Trust, Verifier};
-pub use self::words::{HandshakeError, handshake_error};
+use self::verifier::{CertificateVerifier, Trust};
 
 /// ALPN of direct TLS (XEP-0368).
 const ALPN: &[u8] = b"xmpp-client";
 
-/// TLS 1.3 tickets that a connection keeps. rustls keeps up to eight for each server name, and a connection has one name;
-/// its default prepares for 32 names.
+/// Number of sessions that a connection keeps: all that rustls keeps for one server name, and a connection has only
+/// one.
 const SESSIONS: usize = 8;
 
-/// Why TLS cannot even begin. All of these are mistakes in the settings or on the device.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum TlsSetupError {
-    /// `tls_ca` cannot be read, or holds nothing to trust.
-    #[error("tls_ca {}: {why}", path.display())]
-    TrustFile {
-        /// The file or directory.
-        path: PathBuf,
-        /// What is there, and what is expected.
-        why: String,
-    },
-    /// The system's store holds nothing to trust.
-    #[error("the system's certificate store cannot be used: {0}")]
-    SystemStore(String),
-    /// The files cannot be looked at.
-    #[error("cannot read the trusted certificates: {0}")]
-    Thread(String),
-    /// The TLS library refuses the settings.
-    #[error("TLS: {0}")]
-    Rustls(#[from] rustls::Error),
-    /// The domain cannot be the name in a certificate.
-    #[error("'{0}' cannot be the name in a certificate")]
-    Name(String),
-}
-
-/// What TLS needs to know of a connection's settings.
+/// The TLS settings of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// The trusted certificates: a file, or a directory of files; none = the system's store.
+    /// The file or directory of trusted certificates; `None`: the system's store.
     pub ca: Option<PathBuf>,
-    /// False accepts any certificate.
+    /// Whether the certificate is verified.
     pub verify: bool,
 }
 
-/// The TLS configuration of one connection, shared by its attempts so that sessions are resumed.
+/// The TLS configuration of a connection. Its attempts share it, so that sessions are resumed.
 #[derive(Clone)]
 pub struct Tls {
     starttls: Arc<ClientConfig>,
     direct: Arc<ClientConfig>,
-    verifier: Arc<Verifier>,
+    verifier: Arc<CertificateVerifier>,
 }
 
 impl Tls {
     /// Reads the trusted certificates on this thread, and builds the configuration.
     ///
     /// # Errors
-    /// [`TlsSetupError`] says which file, or what else is wrong.
+    /// There is no usable certificate, or rustls rejects the configuration.
     pub fn read(settings: &TlsSettings) -> Result<Self, TlsSetupError> {
         let stores = TrustStores::default();
         Self::new(if settings.verify {
-            trust_store::read(settings.ca.as_deref(), &stores.provider())?
+            Arc::new(TrustPaths::of(settings.ca.as_deref()).read(&stores.provider())?)
         } else {
-            any_certificate(&stores)
+            accept_any(&stores)
         })
     }
 
-    fn new(verifier: Arc<Verifier>) -> Result<Self, TlsSetupError> {
+    fn new(verifier: Arc<CertificateVerifier>) -> Result<Self, TlsSetupError> {
         let mut starttls = ClientConfig::builder_with_details(Arc::clone(&verifier.provider), Arc::new(Clock))
             .with_safe_default_protocol_versions()?
             .dangerous()
@@ -114,53 +94,54 @@ impl Tls {
     }
 }
 
-fn any_certificate(stores: &TrustStores) -> Arc<Verifier> {
-    Arc::new(Verifier { trust: Trust::Any, provider: stores.provider() })
+fn accept_any(stores: &TrustStores) -> Arc<CertificateVerifier> {
+    Arc::new(CertificateVerifier { trust: Trust::Any, provider: stores.provider() })
 }
 
-/// A connection's TLS, made when it is first needed: a connection without TLS needs no trusted certificates.
+/// The TLS configuration of a connection, built when it is first needed: a connection without TLS needs no trusted
+/// certificates.
 #[derive(Clone)]
 pub struct LazyTls {
     settings: TlsSettings,
     stores: TrustStores,
-    made: Rc<RefCell<Option<Tls>>>,
+    built: Rc<RefCell<Option<Tls>>>,
 }
 
 impl LazyTls {
-    /// Nothing is read yet.
+    /// Creates the configuration without reading anything yet.
     #[must_use]
     pub fn new(settings: TlsSettings, stores: TrustStores) -> Self {
-        Self { settings, stores, made: Rc::default() }
+        Self { settings, stores, built: Rc::default() }
     }
 
-    /// The configuration. A new one, without sessions, when what is trusted has changed: a resumed session does not show
-    /// its certificate again.
+    /// Returns the configuration. After a change of the trusted certificates it is a new one, without sessions: the
+    /// server does not present its certificate when a session is resumed.
     ///
     /// # Errors
     /// See [`Tls::read`].
     pub async fn get(&self) -> Result<Tls, TlsSetupError> {
-        let current = || self.made.borrow().clone();
+        let current = || self.built.borrow().clone();
         let verifier = match current() {
             Some(tls) if !self.settings.verify => return Ok(tls),
-            _ if !self.settings.verify => any_certificate(&self.stores),
+            _ if !self.settings.verify => accept_any(&self.stores),
             _ => self.stores.get(self.settings.ca.as_deref()).await?,
         };
         match current() {
             Some(tls) if Arc::ptr_eq(&tls.verifier, &verifier) => Ok(tls),
-            _ => Ok(self.made.borrow_mut().insert(Tls::new(verifier)?).clone()),
+            _ => Ok(self.built.borrow_mut().insert(Tls::new(verifier)?).clone()),
         }
     }
 
-    /// Forgets the sessions: the next handshake is a full one.
+    /// Discards the sessions: the next handshake is a full one.
     pub fn forget(&self) {
-        *self.made.borrow_mut() = None;
+        *self.built.borrow_mut() = None;
     }
 }
 
-/// The name that the certificate has to hold: the XMPP domain, as A-labels.
+/// Returns the name that the certificate must be valid for: the XMPP domain, as A-labels.
 ///
 /// # Errors
-/// When the domain is no host name and no IP address.
+/// The domain is neither a host name nor an IP address.
 pub fn server_name(ascii_domain: &str) -> Result<ServerName<'static>, TlsSetupError> {
     let bare = ascii_domain.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(bare.to_owned()).map_err(|_| TlsSetupError::Name(ascii_domain.to_owned()))

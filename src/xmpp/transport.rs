@@ -11,12 +11,15 @@ use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// How long sent bytes may stay unacknowledged before the system gives the connection up: backs the keepalive up where a
-/// request is being written into a dead link.
+/// How long sent bytes may remain unacknowledged before the system closes the connection. Detects a dead link during a
+/// write, when the keepalive does not.
 const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// RFC 9266 4.2: the label of the `tls-exporter` channel binding.
+/// The label of the `tls-exporter` channel binding (RFC 9266 4.2).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+
+/// Bytes of the read buffer, which each stream keeps. Most stanzas fit; with TLS a further read is no system call.
+const READ_BUFFER: usize = 1024;
 
 /// TCP, or TLS over TCP.
 #[derive(Debug)]
@@ -25,26 +28,45 @@ pub enum Transport {
     Plain(TcpStream),
     /// TLS.
     Tls(Box<TlsStream<TcpStream>>),
-    /// A connection in memory, for tests with a paused clock: there is no system whose events it would not wait for.
+    /// A connection in memory, for tests: a paused clock does not wait for events of the system.
     #[cfg(test)]
     Memory(tokio::io::DuplexStream),
 }
 
-/// What an XML stream runs over.
+/// The connection that an XML stream uses.
 pub type Buffered = BufReader<Transport>;
 
 impl Transport {
     /// Opens a TCP connection.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub async fn connect(to: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(to).await?;
-        // A reply is one write and shall leave at once.
+        // An answer is a single write, and must not be delayed.
         stream.set_nodelay(true)?;
         let millis = u32::try_from(USER_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
         rustix::net::sockopt::set_tcp_user_timeout(&stream, millis)?;
         Ok(Self::Plain(stream))
+    }
+
+    /// Adds the read buffer.
+    #[must_use]
+    pub fn buffered(self) -> Buffered {
+        BufReader::with_capacity(READ_BUFFER, self)
+    }
+
+    /// Acknowledges what arrives next without delay. The server's TLS session tickets are a write of its own, and until they
+    /// are acknowledged Nagle's algorithm keeps back the stream features that follow, for up to 40 ms.
+    pub fn acknowledge_at_once(&self) {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+            #[cfg(test)]
+            Self::Memory(_) => return,
+        };
+        // Without it the login takes longer, and works.
+        let _ = rustix::net::sockopt::set_tcp_quickack(stream, true);
     }
 
     /// Whether TLS is on.
@@ -53,7 +75,8 @@ impl Transport {
         matches!(self, Self::Tls(_))
     }
 
-    /// The `tls-exporter` channel binding (RFC 9266): with TLS 1.3 alone, where it is unique by itself.
+    /// Returns the `tls-exporter` channel binding (RFC 9266); `None` below TLS 1.3, where it is not unique without
+    /// further conditions.
     #[must_use]
     pub fn channel_binding(&self) -> Option<Vec<u8>> {
         let Self::Tls(stream) = self else { return None };
@@ -64,7 +87,7 @@ impl Transport {
         connection.export_keying_material(vec![0; 32], EXPORTER_LABEL, Some(b"")).ok()
     }
 
-    /// For the log: TLS version, cipher suite, and whether a session was resumed.
+    /// Describes TLS version and session resumption, for the log.
     #[must_use]
     pub fn describe(&self) -> String {
         let Self::Tls(stream) = self else { return "no TLS".to_owned() };

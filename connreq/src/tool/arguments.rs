@@ -6,113 +6,114 @@ use std::time::Duration;
 use clap::Parser;
 use xmpp::jid::{Jid, ResourcePart};
 
-use super::super::tls::Trust;
+use crate::tls::Trust;
 
-/// From one round's start to the next one's, unless another is given.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// Default time between the starts of two rounds.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 const HOUR: f64 = 3600.0;
 
-/// Send TR-069 Annex K connection requests, and print the answers.
+/// Send TR-069 Annex K connection requests and print the answers.
 #[derive(Debug, Parser)]
 #[command(
     name = "connreq",
     version,
-    after_help = "Passwords are never arguments: they are read from a file, from the environment (CONNREQ_PASSWORD for the\n\
-        account, CONNREQ_SECRET for the connection request), or else asked for on the terminal.\n\n\
-        Exit status, the worst that happened:\n  \
+    after_help = "Passwords are read from a file, from the environment (CONNREQ_PASSWORD for the\n\
+        account, CONNREQ_SECRET for the connection request), or from the terminal; never\n\
+        from the command line.\n\n\
+        Exit status, the highest that applies:\n  \
         0  every request was accepted\n  \
         1  at least one was refused, by the CPE or by a server on the way\n  \
-        2  at least one had no answer in time\n  \
+        2  at least one was not answered in time\n  \
         3  no login, or the connection to the server was lost\n  \
-        4  the command line or a file that it names is wrong; nothing was sent\n  \
-        5  stopped before everything was asked and answered"
+        4  the command line, or a file that it names, is wrong; nothing was sent\n  \
+        5  stopped before every request had its outcome"
 )]
 pub(super) struct Arguments {
-    /// CPEs to ask: full JIDs, with the resource.
+    /// CPEs to send requests to: full JIDs, with the resource.
     #[arg(value_name = "TO")]
     pub(super) to: Vec<String>,
-    /// File with further CPEs, one a line, # begins a comment; - is standard input.
+    /// File with further CPEs, one per line; - is stdin.
     #[arg(long, value_name = "FILE")]
     pub(super) targets: Option<PathBuf>,
-    /// Resource of those CPEs that are given without one.
+    /// Resource for CPEs given without one.
     #[arg(long, value_name = "NAME", value_parser = resource)]
     pub(super) resource: Option<ResourcePart>,
 
-    /// The ACS's account; with a resource, that one is asked for.
+    /// The ACS's account, with or without a resource.
     #[arg(long, help_heading = "Login")]
     pub(super) jid: Jid,
     /// File with the account's password.
     #[arg(long, value_name = "FILE", help_heading = "Login")]
     pub(super) password_file: Option<PathBuf>,
-    /// Server to connect to, instead of the one that DNS names.
+    /// Server to connect to [default: by DNS].
     #[arg(long, value_name = "HOST:PORT", value_parser = server, help_heading = "Login")]
     pub(super) server: Option<String>,
-    /// PEM file with the certificates to trust, instead of the system's.
+    /// Certificates to trust [default: the system's].
     #[arg(long, value_name = "FILE", conflicts_with = "insecure", help_heading = "Login")]
     ca: Option<PathBuf>,
     /// Accept any server certificate (for tests).
     #[arg(long, help_heading = "Login")]
     insecure: bool,
-    /// How long the login may take.
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = limit, help_heading = "Login")]
+    /// Maximum time for the login.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = time_limit, help_heading = "Login")]
     pub(super) login_timeout: Duration,
 
-    /// Connection request user name, as the CPEs know it.
+    /// Connection request user name of the CPEs.
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true, help_heading = "Requests")]
     pub(super) connreq_user: String,
     /// File with the connection request password.
     #[arg(long, value_name = "FILE", help_heading = "Requests")]
     pub(super) connreq_secret_file: Option<PathBuf>,
-    /// How long an answer may take.
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = limit, help_heading = "Requests")]
+    /// Maximum time for an answer.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = time_limit, help_heading = "Requests")]
     pub(super) timeout: Duration,
-    /// Requests under way at the same time.
+    /// Maximum pending requests.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000),
         help_heading = "Requests")]
     pub(super) concurrency: u16,
-    /// Requests sent in a second at most; without it as fast as answers come.
+    /// Maximum requests per second [default: none].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10000), help_heading = "Requests")]
     rate: Option<u16>,
-    /// Rounds, each CPE once in each; 1 without --interval, until SIGINT with it.
+    /// Rounds [default: 1; with --interval endless].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Requests")]
     count: Option<u64>,
-    /// From one round's start to the next one's; 1 unless given.
-    #[arg(long, value_name = "SECONDS", value_parser = pause, help_heading = "Requests")]
+    /// Time from round to round [default: 1].
+    #[arg(long, value_name = "SECONDS", value_parser = interval, help_heading = "Requests")]
     interval: Option<Duration>,
 
-    /// JSON lines: an object for each answer, and one for the summary at the end.
+    /// Print JSON lines: one for each answer, one for the summary.
     #[arg(long, help_heading = "Output")]
     pub(super) json: bool,
-    /// The summary alone: no line for each answer, no progress bar.
+    /// Print the summary only: no answers, no progress bar.
     #[arg(long, short, help_heading = "Output")]
     pub(super) quiet: bool,
 }
 
-/// When what is sent.
+/// When requests are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pace {
-    /// None: until it is stopped.
+    /// Without a number, the run lasts until it is stopped.
     pub(super) rounds: Option<u64>,
-    /// From one round's start to the next one's.
+    /// Time between the starts of two rounds.
     pub(super) interval: Duration,
-    /// Requests under way at the same time.
+    /// Maximum number of pending requests.
     pub(super) concurrency: usize,
-    /// From one request to the next one, at least.
+    /// Minimum time between two requests.
     pub(super) gap: Duration,
 }
 
 impl Arguments {
-    /// What these arguments say about it.
+    /// Returns when requests are sent.
     pub(super) fn pace(&self) -> Pace {
         Pace {
             rounds: self.count.or(if self.interval.is_some() { None } else { Some(1) }),
-            interval: self.interval.unwrap_or(INTERVAL),
+            interval: self.interval.unwrap_or(DEFAULT_INTERVAL),
             concurrency: self.concurrency.into(),
             gap: self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / u32::from(rate)),
         }
     }
 
-    /// What the server's certificate is checked against.
+    /// Returns what the server's certificate is checked against.
     pub(super) fn trust(&self) -> Trust {
         match &self.ca {
             _ if self.insecure => Trust::Anything,
@@ -129,7 +130,7 @@ fn resource(text: &str) -> Result<ResourcePart, String> {
 fn server(text: &str) -> Result<String, String> {
     let is_port =
         |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
-    // An IPv6 address stands in brackets: a colon in it is not the port's.
+    // An IPv6 address needs brackets, since the last colon starts the port.
     let is_host =
         |host: &str| !host.is_empty() && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')));
     match text.rsplit_once(':') {
@@ -138,11 +139,11 @@ fn server(text: &str) -> Result<String, String> {
     }
 }
 
-fn limit(text: &str) -> Result<Duration, String> {
+fn time_limit(text: &str) -> Result<Duration, String> {
     seconds(text, 0.001, HOUR)
 }
 
-fn pause(text: &str) -> Result<Duration, String> {
+fn interval(text: &str) -> Result<Duration, String> {
     seconds(text, 0.0, 7.0 * 24.0 * HOUR)
 }
 
@@ -150,7 +151,7 @@ fn seconds(text: &str, least: f64, most: f64) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| (least..=most).contains(seconds));
     seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| format!("expected seconds, from {least} to {most}"))
+        .ok_or_else(|| format!("expected seconds from {least} to {most}"))
 }
 
 #[cfg(test)]
@@ -164,14 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_holds_together_and_its_help_does_not_wrap() {
+    fn the_definition_is_consistent_and_its_help_fits_80_columns() {
         Arguments::command().debug_assert();
         let help = Arguments::command().render_help().to_string();
-        assert_eq!(help.lines().find(|line| line.chars().count() > 120), None);
+        assert_eq!(help.lines().find(|line| line.chars().count() > 80), None);
     }
 
     #[test]
-    fn the_page_has_every_option_and_every_exit_status() {
+    fn the_manual_page_has_every_option_and_exit_status() {
         let page = include_str!("../../../docs/connreq.1");
         let command = Arguments::command();
         let names: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn rounds_follow_from_count_and_interval() {
+    fn count_and_interval_set_the_rounds() {
         let second = Duration::from_secs(1);
         for (arguments, rounds, interval) in [
             (&[][..], Some(1), second),
@@ -203,18 +204,18 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_numbers_within_their_range() {
-        assert_eq!(limit("1.5"), Ok(Duration::from_millis(1500)));
-        assert_eq!(limit("3600"), Ok(Duration::from_secs(3600)));
+    fn seconds_outside_their_range_are_rejected() {
+        assert_eq!(time_limit("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(time_limit("3600"), Ok(Duration::from_secs(3600)));
         for wrong in ["", "0", "-1", "3601", "ten", "NaN", "inf", "1s", "1e99"] {
-            assert_eq!(limit(wrong), Err("expected seconds, from 0.001 to 3600".to_owned()), "{wrong}");
+            assert_eq!(time_limit(wrong), Err("expected seconds from 0.001 to 3600".to_owned()), "{wrong}");
         }
-        assert_eq!(pause("0"), Ok(Duration::ZERO));
-        assert_eq!(pause("604801"), Err("expected seconds, from 0 to 604800".to_owned()));
+        assert_eq!(interval("0"), Ok(Duration::ZERO));
+        assert_eq!(interval("604801"), Err("expected seconds from 0 to 604800".to_owned()));
     }
 
     #[test]
-    fn a_server_is_a_host_and_a_port() {
+    fn a_server_needs_host_and_port() {
         for right in ["localhost:5222", "192.0.2.1:1", "[2001:db8::1]:65535"] {
             assert_eq!(server(right), Ok(right.to_owned()));
         }
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_range_is_refused() {
+    fn values_out_of_range_are_rejected() {
         for wrong in [
             &["--concurrency", "0"][..],
             &["--concurrency", "1001"],

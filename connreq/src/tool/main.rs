@@ -1,4 +1,4 @@
-//! The tool from its start to its exit status.
+//! Starts the tool and returns its exit status.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -12,20 +12,23 @@ use secrecy::SecretString;
 use tokio_xmpp::error::AuthError;
 use xmpp_parsers::sasl::DefinedCondition;
 
-use super::super::{Account, Courier, Credentials, LoginError, Requester};
+use crate::payload::Credentials;
+use crate::request_pipeline::RequestPipeline;
+use crate::requester::{Account, LoginError, Requester};
+
 use super::arguments::Arguments;
 use super::outcome::Outcome;
 use super::output::{self, Report};
 use super::progress::Progress;
-use super::prompt::{self, NotTyped};
-use super::run::{self, End, NoLogin, World};
+use super::prompt::{self, PromptError};
+use super::run::{self, LoginFailure, RunDriver, RunEnd};
 use super::secrets::{self, Source};
-use super::stop::Stop;
+use super::stop_signals::StopSignals;
 use super::summary::{NO_SESSION, STOPPED, Summary, WRONG};
 use super::targets::{self, Targets};
 use xmppd::xmpp::tls::TlsSetupError;
 
-/// Does what the process's arguments say.
+/// Runs the tool with the process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -39,7 +42,7 @@ pub fn main() -> ExitCode {
         Ok(prepared) => prepared,
         Err(lines) => {
             for line in lines {
-                complain(&line);
+                print_error(&line);
             }
             return ExitCode::from(WRONG);
         }
@@ -47,25 +50,27 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(&format!("cannot start: {error}"));
+            print_error(&format!("cannot start: {error}"));
             return ExitCode::from(NO_SESSION);
         }
     };
-    let status = runtime.block_on(go(arguments, prepared));
-    // A thread that waits for something to be typed is not waited for.
+    let status = runtime.block_on(run_tool(arguments, prepared));
+    // Does not wait for a thread that reads from the terminal.
     runtime.shutdown_background();
     ExitCode::from(status)
 }
 
-/// What the arguments name, read and checked.
+/// The contents of the files and variables that the arguments name.
 struct Prepared {
     targets: Targets,
     password: Source,
     secret: Source,
 }
 
+/// Reads what the arguments name.
+///
 /// # Errors
-/// Lines that say what is wrong.
+/// The lines to print.
 fn prepare(arguments: &Arguments) -> Result<Prepared, Vec<String>> {
     let one = |line: String| vec![line];
     let file = arguments.targets.as_deref().map(read_targets).transpose().map_err(one)?;
@@ -73,56 +78,56 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Vec<String>> {
     let targets = targets::collect(&arguments.to, file, arguments.resource.as_ref())?;
     if arguments.jid.node().is_none() {
         return Err(one(format!(
-            "--jid {}: no user name before an @; expected an account, such as acs@isp.example",
+            "--jid {}: no user name; expected an account, such as acs@isp.example",
             arguments.jid
         )));
     }
-    arguments.trust().client_config().map_err(|error| one(in_ca(&error)))?;
+    arguments.trust().client_config().map_err(|error| one(ca_error(&error)))?;
     let find = |file: &Option<PathBuf>, variable| {
         secrets::find(file.as_deref(), variable, std::env::var_os(variable)).map_err(one)
     };
     let (password, warning) = find(&arguments.password_file, secrets::PASSWORD)?;
     let (secret, other) = find(&arguments.connreq_secret_file, secrets::SECRET)?;
     for warning in targets.warnings.iter().chain(&warning).chain(&other) {
-        complain(&format!("warning: {warning}"));
+        print_error(&format!("warning: {warning}"));
     }
     Ok(Prepared { targets, password, secret })
 }
 
-/// The daemon's settings know the file by another name.
-fn in_ca(error: &TlsSetupError) -> String {
+/// Names the option instead of the daemon's setting.
+fn ca_error(error: &TlsSetupError) -> String {
     match error {
         TlsSetupError::TrustFile { path, why } => format!("--ca: {}: {why}", path.display()),
         other => format!("--ca: {other}"),
     }
 }
 
-/// A longer file is no list of CPEs, bytes; a million of them fit in.
-const LONGEST_LIST: u64 = 64 << 20;
+/// Maximum size of a list of CPEs, bytes: about a million CPEs.
+const MAX_LIST: u64 = 64 << 20;
 
 fn read_targets(path: &Path) -> Result<(String, Vec<u8>), String> {
     let mut content = Vec::new();
     let (name, read) = if path == Path::new("-") {
-        ("standard input".to_owned(), io::stdin().take(LONGEST_LIST + 1).read_to_end(&mut content))
+        ("standard input".to_owned(), io::stdin().take(MAX_LIST + 1).read_to_end(&mut content))
     } else {
-        let read = File::open(path).and_then(|file| file.take(LONGEST_LIST + 1).read_to_end(&mut content));
+        let read = File::open(path).and_then(|file| file.take(MAX_LIST + 1).read_to_end(&mut content));
         (path.display().to_string(), read)
     };
     match read {
         Err(error) => Err(format!("{name}: {error}")),
-        Ok(_) if content.len() as u64 > LONGEST_LIST => {
-            Err(format!("{name}: more than {LONGEST_LIST} bytes: expected a list of CPEs"))
+        Ok(_) if content.len() as u64 > MAX_LIST => {
+            Err(format!("{name}: more than {MAX_LIST} bytes: expected a list of CPEs"))
         }
         Ok(_) => Ok((name, content)),
     }
 }
 
-/// From the first question to the summary; gives the exit status.
-async fn go(arguments: Arguments, prepared: Prepared) -> u8 {
-    let stop = match Stop::new() {
+/// Asks for passwords, runs all rounds and prints the summary. Returns the exit status.
+async fn run_tool(arguments: Arguments, prepared: Prepared) -> u8 {
+    let stop = match StopSignals::new() {
         Ok(stop) => stop,
         Err(error) => {
-            complain(&format!("cannot start: {error}"));
+            print_error(&format!("cannot start: {error}"));
             return NO_SESSION;
         }
     };
@@ -139,16 +144,16 @@ async fn go(arguments: Arguments, prepared: Prepared) -> u8 {
     let status = tool.exit_status(end, planned);
     let summed = if tool.arguments.json {
         output::json_summary(&tool.summary, jids.len(), start.elapsed(), status)
-            .map_or_else(|_| Ok(()), |line| say(&line))
+            .map_or_else(|_| Ok(()), |line| print(&line))
     } else if tool.arguments.quiet || (tool.summary.total() > 0 && planned != Some(1)) {
-        say(tool.summary.text(jids.len(), start.elapsed()).trim_end())
+        print(tool.summary.text(jids.len(), start.elapsed()).trim_end())
     } else {
         Ok(())
     };
     if let Err(error) = summed {
-        tool.output_failed(&error);
+        tool.handle_output_error(&error);
     }
-    if tool.output_lost { STOPPED } else { status }
+    if tool.output_failed { STOPPED } else { status }
 }
 
 struct Tool {
@@ -156,32 +161,34 @@ struct Tool {
     targets: Targets,
     account: Account,
     credentials: Credentials,
-    stop: Stop,
+    stop: StopSignals,
     width: usize,
     progress: Progress,
     summary: Summary,
-    /// How many outcomes the present round has.
+    /// Outcomes in the present round.
     done: usize,
-    /// Nobody reads standard output any more.
+    /// The reader of standard output has closed it.
     output_closed: bool,
-    /// Something could not be written to it.
-    output_lost: bool,
+    /// Writing to standard output failed.
+    output_failed: bool,
 }
 
 impl Tool {
+    /// Asks for the passwords that are not known yet.
+    ///
     /// # Errors
-    /// The exit status; what is to be said was said.
-    async fn new(arguments: Arguments, prepared: Prepared, mut stop: Stop) -> Result<Self, u8> {
+    /// The exit status, after printing the error.
+    async fn new(arguments: Arguments, prepared: Prepared, mut stop: StopSignals) -> Result<Self, u8> {
         let Prepared { targets, password, secret } = prepared;
         let mut typed =
             async |question: &str, option: &str, variable: &str| match prompt::ask(question, &mut stop).await {
                 Ok(secret) => Ok(secret),
-                Err(NotTyped::Stopped) => {
-                    complain("stopped");
+                Err(PromptError::Stopped) => {
+                    print_error("stopped");
                     Err(STOPPED)
                 }
-                Err(NotTyped::Failed(why)) => {
-                    complain(&format!("{why}: give {option}, or {variable} in the environment"));
+                Err(PromptError::Failed(why)) => {
+                    print_error(&format!("{why}: use {option}, or set {variable}"));
                     Err(WRONG)
                 }
             };
@@ -215,54 +222,54 @@ impl Tool {
             summary: Summary::default(),
             done: 0,
             output_closed: false,
-            output_lost: false,
+            output_failed: false,
         })
     }
 
-    fn exit_status(&self, end: End, planned: Option<u64>) -> u8 {
+    fn exit_status(&self, end: RunEnd, planned: Option<u64>) -> u8 {
         let all = self.summary.interrupted == 0 && planned == Some(self.summary.total());
         match end {
-            End::NoLogin => NO_SESSION,
-            // Without a number of rounds there is no other end.
-            End::Stopped if self.summary.total() == 0 => STOPPED,
-            End::Stopped => self.summary.exit_status(planned.is_none() || all),
-            End::Done => self.summary.exit_status(true),
+            RunEnd::NoLogin => NO_SESSION,
+            // Stopping is the normal end of a run without a number of rounds.
+            RunEnd::Stopped if self.summary.total() == 0 => STOPPED,
+            RunEnd::Stopped => self.summary.exit_status(planned.is_none() || all),
+            RunEnd::Done => self.summary.exit_status(true),
         }
     }
 
-    fn output_failed(&mut self, error: &io::Error) {
-        // A reader that has seen enough is no failure.
+    fn handle_output_error(&mut self, error: &io::Error) {
+        // A reader such as head(1) may close the pipe early.
         if error.kind() == io::ErrorKind::BrokenPipe {
             self.output_closed = true;
-        } else if !self.output_lost {
-            self.output_lost = true;
-            self.progress.suspend(|| complain(&format!("standard output: {error}")));
+        } else if !self.output_failed {
+            self.output_failed = true;
+            self.progress.suspend_for_stderr(|| print_error(&format!("standard output: {error}")));
         }
     }
 }
 
-impl World for Tool {
-    async fn login(&mut self) -> Result<Courier, NoLogin> {
-        // As a task of its own, since the XMPP library may panic over what a server sends.
+impl RunDriver for Tool {
+    async fn login(&mut self) -> Result<RequestPipeline, LoginFailure> {
+        // In a task, because the XMPP library may panic on what a server sends.
         let login = tokio::spawn(Requester::connect(self.account.clone(), self.arguments.login_timeout));
         let outcome = tokio::select! {
-            () = self.stop.come() => return Err(NoLogin::Stopped),
+            () = self.stop.received() => return Err(LoginFailure::Stopped),
             outcome = login => outcome,
         };
-        let (why, no_login) = match outcome {
+        let (why, failure) = match outcome {
             Ok(Ok(requester)) => {
-                return Ok(Courier::new(requester, self.credentials.clone(), self.arguments.timeout));
+                return Ok(RequestPipeline::new(requester, self.credentials.clone(), self.arguments.timeout));
             }
             Ok(Err(error)) => {
-                // The same password would be as wrong the next time, and might lock the account.
-                let hopeless = matches!(&error, LoginError::Refused(tokio_xmpp::Error::Auth(why))
+                // Repeating a wrong password is useless and might lock the account.
+                let permanent = matches!(&error, LoginError::Refused(tokio_xmpp::Error::Auth(why))
                     if !matches!(why, AuthError::Fail(DefinedCondition::TemporaryAuthFailure)));
-                (error.to_string(), if hopeless { NoLogin::Hopeless } else { NoLogin::Failed })
+                (error.to_string(), if permanent { LoginFailure::Permanent } else { LoginFailure::Temporary })
             }
-            Err(_) => ("the XMPP library gave up".to_owned(), NoLogin::Failed),
+            Err(_) => ("the XMPP library panicked".to_owned(), LoginFailure::Temporary),
         };
-        self.progress.suspend(|| complain(&format!("cannot log in as {}: {why}", self.account.jid)));
-        Err(no_login)
+        self.progress.suspend_for_stderr(|| print_error(&format!("cannot log in as {}: {why}", self.account.jid)));
+        Err(failure)
     }
 
     fn report(&mut self, round: u64, number: usize, outcome: Outcome) -> ControlFlow<()> {
@@ -278,10 +285,10 @@ impl World for Tool {
             Ok(())
         } else {
             let line = if self.arguments.json { output::json(&report) } else { Ok(output::line(&report, self.width)) };
-            line.map_err(io::Error::from).and_then(|line| self.progress.around(|| say(&line)))
+            line.map_err(io::Error::from).and_then(|line| self.progress.suspend_for_stdout(|| print(&line)))
         };
         if let Err(error) = written {
-            self.output_failed(&error);
+            self.handle_output_error(&error);
             return ControlFlow::Break(());
         }
         self.progress.show(round, self.done, &self.summary);
@@ -289,16 +296,16 @@ impl World for Tool {
     }
 
     async fn stopped(&mut self) {
-        self.stop.come().await;
+        self.stop.received().await;
     }
 }
 
-fn say(line: &str) -> io::Result<()> {
+fn print(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()
 }
 
-fn complain(line: &str) {
+fn print_error(line: &str) {
     let _ = writeln!(io::stderr(), "connreq: {line}");
 }

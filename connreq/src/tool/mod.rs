@@ -1,8 +1,8 @@
-//! The tool `connreq`: asks one or many CPEs, once or repeatedly, and sums up their answers.
-//!
-//! What decides, parses and words is pure and tested beside it; `run` carries it out over one login.
+//! The tool `connreq`: sends connection requests to CPEs, once or repeatedly, and sums up the answers.
 
 mod arguments;
+#[cfg(test)]
+mod completions;
 mod main;
 mod outcome;
 mod output;
@@ -11,7 +11,7 @@ mod prompt;
 mod round_trips;
 mod run;
 mod secrets;
-mod stop;
+mod stop_signals;
 mod summary;
 mod targets;
 

@@ -1,17 +1,17 @@
-//! What became of one request, and how that is said.
+//! The outcome of one request, and its texts.
 
 use std::time::Duration;
 
-use super::super::requester::{Answer, Silence};
+use crate::requester::{Answer, NoAnswer};
 
-/// What became of one request.
+/// The outcome of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The CPE will contact its ACS.
     Accepted { rtt: Duration },
-    /// The CPE, or a server on the way, said no.
+    /// The CPE, or a server on the way, refused.
     Refused { condition: String, text: Option<String>, rtt: Duration },
-    /// No answer within the limit.
+    /// No answer within the time limit.
     TimedOut,
     /// The session was lost before an answer came.
     Lost,
@@ -26,14 +26,14 @@ impl From<Answer> for Outcome {
         match answer {
             Answer::Result { rtt } => Self::Accepted { rtt },
             Answer::Error { condition, text, rtt } => Self::Refused { condition, text, rtt },
-            Answer::None(Silence::TimedOut) => Self::TimedOut,
-            Answer::None(Silence::Lost) => Self::Lost,
+            Answer::None(NoAnswer::TimedOut) => Self::TimedOut,
+            Answer::None(NoAnswer::Lost) => Self::Lost,
         }
     }
 }
 
 impl Outcome {
-    /// How long the answer took, if there was one.
+    /// Returns the round trip time, if there was an answer.
     pub(super) fn rtt(&self) -> Option<Duration> {
         match self {
             Self::Accepted { rtt } | Self::Refused { rtt, .. } => Some(*rtt),
@@ -41,7 +41,7 @@ impl Outcome {
         }
     }
 
-    /// Its name in JSON.
+    /// Returns the name used in JSON.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Accepted { .. } => "accepted",
@@ -53,8 +53,8 @@ impl Outcome {
         }
     }
 
-    /// Its words to a person, without the text that an error may have.
-    pub(super) fn words(&self) -> String {
+    /// Returns the description for people, without the text of an error.
+    pub(super) fn description(&self) -> String {
         match self {
             Self::Accepted { .. } => "accepted".to_owned(),
             Self::Refused { condition, .. } => refusal(condition),
@@ -66,7 +66,7 @@ impl Outcome {
     }
 }
 
-/// A refusal in words: `refused: service-unavailable (503)`.
+/// Describes a refusal: `refused: service-unavailable (503)`.
 pub(super) fn refusal(condition: &str) -> String {
     match code(condition) {
         Some(code) => format!("refused: {condition} ({code})"),
@@ -74,7 +74,7 @@ pub(super) fn refusal(condition: &str) -> String {
     }
 }
 
-/// The code that stands for a condition of RFC 6120 8.3.3 in Annex K and in older software (XEP-0086).
+/// Returns the legacy code of a condition of RFC 6120 8.3.3, as used by Annex K (XEP-0086).
 pub(super) fn code(condition: &str) -> Option<u16> {
     Some(match condition {
         "bad-request" | "jid-malformed" | "unexpected-request" => 400,

@@ -1,4 +1,4 @@
-//! How answers and the summary are written: lines for a person, or one JSON object a line.
+//! Renders outcomes and the summary, as text lines or JSON lines.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,43 +8,39 @@ use serde::Serialize;
 use xmpp::jid::FullJid;
 
 use super::outcome::{Outcome, code};
+use super::round_trips::milliseconds;
 use super::summary::Summary;
 
-/// JIDs longer than this do not push the column after them to the right for all.
-const WIDEST: usize = 60;
+/// Maximum width of the column of JIDs, in characters.
+const MAX_WIDTH: usize = 60;
 
-/// One request and what became of it.
+/// One request and its outcome.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Report<'a> {
-    /// From 1.
+    /// Counted from 1.
     pub(super) round: u64,
     pub(super) to: &'a FullJid,
     pub(super) outcome: &'a Outcome,
     pub(super) time: SystemTime,
 }
 
-/// The width of the column with these JIDs.
+/// Returns the width of the column of JIDs.
 pub(super) fn width(jids: &[FullJid]) -> usize {
-    jids.iter().map(|jid| jid.as_str().chars().count()).max().unwrap_or(0).min(WIDEST)
+    jids.iter().map(|jid| jid.as_str().chars().count()).max().unwrap_or(0).min(MAX_WIDTH)
 }
 
-/// A line for a person: the JID, the answer in words, how long it took.
+/// Renders a text line: JID, outcome, round trip time.
 pub(super) fn line(report: &Report<'_>, width: usize) -> String {
     let Report { to, outcome, .. } = report;
-    let mut line = format!("{:<width$}  {}", to.as_str(), outcome.words());
+    let mut line = format!("{:<width$}  {}", to.as_str(), outcome.description());
     if let Some(rtt) = outcome.rtt() {
         let _ = write!(line, " in {} ms", milliseconds(rtt));
     }
     if let Outcome::Refused { text: Some(text), .. } = outcome {
-        // Quoted and escaped: it comes from anyone.
+        // Escaped: the sender is not trusted.
         let _ = write!(line, ": {text:?}");
     }
     line
-}
-
-/// With one digit after the point.
-pub(super) fn milliseconds(time: Duration) -> String {
-    format!("{:.1}", time.as_secs_f64() * 1000.0)
 }
 
 #[derive(Serialize)]
@@ -93,10 +89,10 @@ struct Percentiles {
     max: f64,
 }
 
-/// One answer as a JSON object.
+/// Renders a request and its outcome as a JSON object.
 ///
 /// # Errors
-/// None that can happen with these fields.
+/// Does not fail with these fields.
 pub(super) fn json(report: &Report<'_>) -> serde_json::Result<String> {
     let Report { round, to, outcome, time } = report;
     let (condition, text) = match outcome {
@@ -116,10 +112,10 @@ pub(super) fn json(report: &Report<'_>) -> serde_json::Result<String> {
     })
 }
 
-/// The summary as a JSON object.
+/// Renders the summary as a JSON object.
 ///
 /// # Errors
-/// None that can happen with these fields.
+/// Does not fail with these fields.
 pub(super) fn json_summary(
     summary: &Summary,
     targets: usize,
@@ -157,7 +153,7 @@ fn in_milliseconds(time: Duration) -> f64 {
     thousandths(time * 1000)
 }
 
-/// Rounded to three digits after the point.
+/// Converts to seconds, rounded to three decimals.
 fn thousandths(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
@@ -183,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_jid_answer_and_time() {
+    fn a_line_has_jid_outcome_and_time() {
         let to = to();
         for (outcome, expected) in [
             (Outcome::Accepted { rtt: Duration::from_micros(1234) }, "cpe@x/wan    accepted in 1.2 ms"),
@@ -199,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn the_column_is_as_wide_as_its_longest_jid_up_to_a_bound() {
+    fn the_column_is_as_wide_as_the_longest_jid_up_to_a_limit() {
         assert_eq!(width(&[to(), FullJid::new("cpe10@x/wan").unwrap()]), 11);
-        assert_eq!(width(&[to(), FullJid::new(&format!("{}@x/wan", "a".repeat(200))).unwrap()]), WIDEST);
+        assert_eq!(width(&[to(), FullJid::new(&format!("{}@x/wan", "a".repeat(200))).unwrap()]), MAX_WIDTH);
     }
 
     #[test]
-    fn json_is_one_line_with_what_there_is() {
+    fn json_is_one_line_without_the_fields_that_do_not_apply() {
         let to = to();
         assert_eq!(
             json(&report(&to, &Outcome::TimedOut)).unwrap(),

@@ -7,31 +7,32 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::summary::Summary;
 
-/// With fewer targets there is no bar.
-const MANY: u64 = 10;
+/// Fewest targets for which a bar is shown.
+const MIN_TARGETS: u64 = 10;
 
-/// A bar that is there only on a terminal, for many targets, and if it is wanted.
+/// A bar that is shown only on a terminal, and for at least [`MIN_TARGETS`] targets.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
-    /// Standard output is a terminal, too.
-    among_lines: bool,
+    /// Standard output is a terminal as well, where the bar and the lines would mix.
+    stdout_is_terminal: bool,
 }
 
 impl Progress {
-    pub(super) fn new(wanted: bool, targets: usize) -> Self {
+    /// Creates the bar, hidden unless `enabled`.
+    pub(super) fn new(enabled: bool, targets: usize) -> Self {
         let targets = targets as u64;
-        // Hidden where standard error is no terminal, or a dumb one.
-        let shown = wanted && targets >= MANY;
+        // indicatif hides it as well where standard error is not a terminal, or a dumb one.
+        let shown = enabled && targets >= MIN_TARGETS;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(targets), target);
         if let Ok(style) = ProgressStyle::with_template("{prefix}[{wide_bar}] {pos}/{len}{msg}") {
             bar.set_style(style.progress_chars("##-"));
         }
-        Self { bar, among_lines: std::io::stdout().is_terminal() }
+        Self { bar, stdout_is_terminal: std::io::stdout().is_terminal() }
     }
 
-    /// Shows how many targets of this round have an outcome, and what became of all requests.
+    /// Shows how many targets of this round have an outcome, and the failures of all rounds.
     pub(super) fn show(&self, round: u64, done: usize, summary: &Summary) {
         self.bar.set_position(done as u64);
         if round > 1 {
@@ -40,23 +41,23 @@ impl Progress {
         self.bar.set_message(counts(summary));
     }
 
-    /// Writes a line to standard output, without the bar around it.
-    pub(super) fn around<R>(&self, write: impl FnOnce() -> R) -> R {
-        if self.among_lines { self.bar.suspend(write) } else { write() }
+    /// Runs `write`, which writes to standard output, with the bar out of the way.
+    pub(super) fn suspend_for_stdout<R>(&self, write: impl FnOnce() -> R) -> R {
+        if self.stdout_is_terminal { self.bar.suspend(write) } else { write() }
     }
 
-    /// Writes a line to standard error, without the bar around it.
-    pub(super) fn suspend<R>(&self, write: impl FnOnce() -> R) -> R {
+    /// Runs `write`, which writes to standard error, with the bar out of the way.
+    pub(super) fn suspend_for_stderr<R>(&self, write: impl FnOnce() -> R) -> R {
         self.bar.suspend(write)
     }
 
-    /// Takes it away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }
 
-/// Of what did not go well: `, 1 refused, 2 unanswered`.
+/// Renders the failures: `, 1 refused, 2 unanswered`.
 fn counts(summary: &Summary) -> String {
     let unanswered = summary.timed_out + summary.lost + summary.not_sent;
     let mut text = String::new();

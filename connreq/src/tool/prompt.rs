@@ -1,4 +1,4 @@
-//! A password typed on the terminal, which does not show it.
+//! Asks for a password on the terminal, without showing it.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -6,40 +6,41 @@ use std::io;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use secrecy::SecretString;
 
-use super::stop::Stop;
+use super::stop_signals::StopSignals;
 
-/// Why there is no password.
+/// Why no password was entered.
 #[derive(Debug)]
-pub(super) enum NotTyped {
-    /// The process is to stop.
+pub(super) enum PromptError {
+    /// A stop signal was received.
     Stopped,
-    /// The reason, for a person.
+    /// The reason, as text.
     Failed(String),
 }
 
-/// Asks for a password on the process's terminal, whatever standard input and output are.
+/// Asks for a password on the controlling terminal, even if standard input and output are redirected. The terminal's mode
+/// is restored afterwards.
 ///
 /// # Errors
-/// There is no terminal, it cannot be read, or the process is to stop. The terminal is left as it was before.
-pub(super) async fn ask(question: &str, stop: &mut Stop) -> Result<SecretString, NotTyped> {
-    let failed = |why: &str| NotTyped::Failed(format!("{question}: {why}"));
-    let _terminal = SilentTerminal::open().map_err(|_| failed("there is no terminal to ask on"))?;
+/// There is no terminal, it cannot be read, or a stop signal was received.
+pub(super) async fn ask(question: &str, stop: &mut StopSignals) -> Result<SecretString, PromptError> {
+    let failed = |why: &str| PromptError::Failed(format!("{question}: {why}"));
+    let _terminal = SilentTerminal::open().map_err(|_| failed("no terminal to ask on"))?;
     let prompt = format!("{question}: ");
     let typed = tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt).map(SecretString::from));
     tokio::select! {
-        () = stop.come() => Err(NotTyped::Stopped),
+        () = stop.received() => Err(PromptError::Stopped),
         typed = typed => match typed.map_err(io::Error::other).and_then(|typed| typed) {
             Ok(secret) => Ok(secret),
-            // Ctrl-C: it sends the signal, too.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(NotTyped::Stopped),
+            // Ctrl-C, which sends SIGINT as well.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(PromptError::Stopped),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(failed("nothing was typed")),
             Err(error) => Err(failed(&error.to_string())),
         },
     }
 }
 
-/// The process's terminal without echo, until it is dropped. rpassword turns the echo off after its prompt, when a fast
-/// answer may be there already, and on again only when it has read one.
+/// Turns the terminal's echo off until dropped. rpassword turns it off only after its prompt, which a pasted answer can
+/// precede, and on again only after an answer.
 struct SilentTerminal {
     terminal: File,
     before: Termios,
@@ -51,7 +52,7 @@ impl SilentTerminal {
         let before = tcgetattr(&terminal)?;
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO);
-        // What was typed before the question is no answer to it.
+        // Discards what was typed before the question.
         tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
         Ok(Self { terminal, before })
     }

@@ -1,10 +1,10 @@
-//! How long answers took.
+//! Statistics of round trip times.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Round trips. A run may go on for months: they are counted by their length in microseconds, to three significant digits.
+/// A histogram of round trip times in microseconds, to three significant digits. Its size is bounded: a run may last months.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RoundTrips {
     lengths: Histogram<u64>,
@@ -13,32 +13,37 @@ pub(super) struct RoundTrips {
 }
 
 impl Default for RoundTrips {
-    #[allow(clippy::expect_used, reason = "an error would be more than five digits")]
+    #[allow(clippy::expect_used, reason = "the only error is more than five digits")]
     fn default() -> Self {
         Self { lengths: Histogram::new(3).expect("three digits"), extremes: None }
     }
 }
 
 impl RoundTrips {
-    /// Counts one more.
+    /// Adds a round trip.
     pub(super) fn add(&mut self, length: Duration) {
-        // It grows for what is longer; an error would be a length of more than 2^63 us.
+        // The histogram resizes itself; the only error is a length of more than 2^63 us.
         let _ = self.lengths.record(u64::try_from(length.as_micros()).unwrap_or(u64::MAX));
         let (shortest, longest) = self.extremes.unwrap_or((length, length));
         self.extremes = Some((shortest.min(length), longest.max(length)));
     }
 
-    /// The shortest and the longest, exactly; none when there are none.
+    /// Returns the exact shortest and longest, if there are any.
     pub(super) fn extremes(&self) -> Option<(Duration, Duration)> {
         self.extremes
     }
 
-    /// The length within which `percent` (0..=100) of them came, by nearest rank; none when there are none.
+    /// Returns the percentile (0..=100) by nearest rank, if there are any round trips.
     pub(super) fn percentile(&self, percent: u8) -> Option<Duration> {
         let (shortest, longest) = self.extremes?;
         let length = Duration::from_micros(self.lengths.value_at_percentile(percent.into()));
         Some(length.clamp(shortest, longest))
     }
+}
+
+/// Formats milliseconds with one decimal.
+pub(super) fn milliseconds(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64() * 1000.0)
 }
 
 #[cfg(test)]
@@ -77,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_are_counted_to_three_digits() {
+    fn hours_are_precise_to_three_digits() {
         let mut round_trips = of([]);
         for seconds in 1..=10_000 {
             round_trips.add(Duration::from_secs(seconds));

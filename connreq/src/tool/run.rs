@@ -1,4 +1,4 @@
-//! Rounds of requests over one login, and a new login where that was lost.
+//! Runs rounds of requests over one login, and logs in again if the session is lost.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -7,129 +7,127 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use xmpp::jid::{FullJid, Jid};
 
-use super::super::courier::Courier;
 use super::arguments::Pace;
 use super::outcome::Outcome;
+use crate::request_pipeline::RequestPipeline;
 
-/// How long the end of a session may take, a request included that cannot be written.
-const GOODBYE: Duration = Duration::from_secs(4);
+/// Maximum time for closing a session, including a request that cannot be written.
+const CLOSE_LIMIT: Duration = Duration::from_secs(4);
 
-/// From the start of a round that lost its session, or had none, to the next one: a server that is away, or throws everyone
-/// out, is not to be hammered.
-const RECOVERY: Duration = Duration::from_secs(5);
+/// Minimum time between the starts of two rounds if the first lost its session or had none, to spare a server in trouble.
+const RECOVERY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How a login ended that is no session.
+/// Why a login gave no session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NoLogin {
-    /// It may be better the next time.
-    Failed,
-    /// It would be no better the next time.
-    Hopeless,
-    /// The run is to be stopped.
+pub(super) enum LoginFailure {
+    /// A later attempt may succeed.
+    Temporary,
+    /// A later attempt would fail as well.
+    Permanent,
+    /// The run was stopped.
     Stopped,
 }
 
-/// What a run needs of the world around it.
-pub(super) trait World {
-    /// Logs in anew, and says so when that fails. Ends when the run is to be stopped.
-    async fn login(&mut self) -> Result<Courier, NoLogin>;
+/// What a run needs from its caller.
+pub(super) trait RunDriver {
+    /// Logs in, and reports a failure to the user. Returns early if the run is stopped.
+    async fn login(&mut self) -> Result<RequestPipeline, LoginFailure>;
 
-    /// Takes note of an outcome of target `number` in this round. Break: nobody wants to know more.
+    /// Records the outcome of target `number` in this round. `Break` ends the run.
     fn report(&mut self, round: u64, number: usize, outcome: Outcome) -> ControlFlow<()>;
 
-    /// Gets there when the run is to be stopped.
+    /// Completes when the run is stopped.
     async fn stopped(&mut self);
 }
 
 /// Why a run or a round ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// All is done.
+pub(super) enum RunEnd {
+    /// All rounds were completed.
     Done,
-    /// The first login failed, or a later one without hope.
+    /// The first login failed, or a later one permanently.
     NoLogin,
-    /// It was stopped, or nobody wants to know more.
+    /// The run was stopped, by a signal or by [`RunDriver::report`].
     Stopped,
 }
 
-/// Asks all targets, round after round. What is lost with a session stays unanswered; the next round has a session of its
-/// own, if there can be one.
-pub(super) async fn run(targets: &[FullJid], pace: Pace, world: &mut impl World) -> End {
-    let mut courier = None;
+/// Asks all targets, round by round. Requests pending on a lost session are reported as lost; the next round logs in again.
+pub(super) async fn run(targets: &[FullJid], pace: Pace, driver: &mut impl RunDriver) -> RunEnd {
+    let mut pipeline = None;
     let mut round = 1;
     let mut earliest = Instant::now();
     let end = loop {
         let start = Instant::now();
-        if courier.as_ref().is_none_or(Courier::lost) {
-            courier = match world.login().await {
-                Ok(courier) => Some(courier),
-                Err(NoLogin::Stopped) => break End::Stopped,
-                Err(NoLogin::Failed) if round > 1 => None,
-                Err(NoLogin::Failed | NoLogin::Hopeless) => break End::NoLogin,
+        if pipeline.as_ref().is_none_or(RequestPipeline::lost) {
+            pipeline = match driver.login().await {
+                Ok(pipeline) => Some(pipeline),
+                Err(LoginFailure::Stopped) => break RunEnd::Stopped,
+                Err(LoginFailure::Temporary) if round > 1 => None,
+                Err(LoginFailure::Temporary | LoginFailure::Permanent) => break RunEnd::NoLogin,
             };
         }
-        if one_round(round, targets, pace, courier.as_mut(), &mut earliest, world).await.is_break() {
-            break End::Stopped;
+        if one_round(round, targets, pace, pipeline.as_mut(), &mut earliest, driver).await.is_break() {
+            break RunEnd::Stopped;
         }
         if pace.rounds.is_some_and(|rounds| round >= rounds) {
-            break End::Done;
+            break RunEnd::Done;
         }
-        let lost = courier.as_ref().is_none_or(Courier::lost);
-        let interval = if lost { pace.interval.max(RECOVERY) } else { pace.interval };
+        let lost = pipeline.as_ref().is_none_or(RequestPipeline::lost);
+        let interval = if lost { pace.interval.max(RECOVERY_INTERVAL) } else { pace.interval };
         tokio::select! {
-            () = world.stopped() => break End::Stopped,
+            () = driver.stopped() => break RunEnd::Stopped,
             () = sleep_until(start + interval) => {}
         }
         round += 1;
     };
-    if let Some(courier) = courier {
-        // Whoever stops it twice does not wait for the server's goodbye.
+    if let Some(pipeline) = pipeline {
+        // A second stop signal skips the clean end of the stream.
         tokio::select! {
-            () = world.stopped() => {}
-            () = courier.close() => {}
-            () = tokio::time::sleep(GOODBYE) => {}
+            () = driver.stopped() => {}
+            () = pipeline.close() => {}
+            () = tokio::time::sleep(CLOSE_LIMIT) => {}
         }
     }
     end
 }
 
-/// Asks each target once; the next request may be sent at `earliest`.
+/// Asks each target once. The next request is sent at `earliest` or later.
 async fn one_round(
     round: u64,
     targets: &[FullJid],
     pace: Pace,
-    courier: Option<&mut Courier>,
+    pipeline: Option<&mut RequestPipeline>,
     earliest: &mut Instant,
-    world: &mut impl World,
+    driver: &mut impl RunDriver,
 ) -> ControlFlow<()> {
     let mut next = 0;
-    let mut under_way = BTreeSet::new();
-    if let Some(courier) = courier {
+    let mut pending = BTreeSet::new();
+    if let Some(pipeline) = pipeline {
         loop {
-            if next < targets.len() && under_way.len() < pace.concurrency && Instant::now() >= *earliest {
-                if courier.send(next, Jid::from(targets[next].clone())).is_err() {
+            if next < targets.len() && pending.len() < pace.concurrency && Instant::now() >= *earliest {
+                if pipeline.send(next, Jid::from(targets[next].clone())).is_err() {
                     break;
                 }
-                under_way.insert(next);
+                pending.insert(next);
                 next += 1;
                 *earliest = Instant::now() + pace.gap;
                 continue;
             }
-            if under_way.is_empty() && next == targets.len() {
+            if pending.is_empty() && next == targets.len() {
                 return ControlFlow::Continue(());
             }
-            let more = next < targets.len() && under_way.len() < pace.concurrency;
+            let more = next < targets.len() && pending.len() < pace.concurrency;
             tokio::select! {
                 biased;
-                () = world.stopped() => {
-                    for number in under_way {
-                        world.report(round, number, Outcome::Interrupted)?;
+                () = driver.stopped() => {
+                    for number in pending {
+                        driver.report(round, number, Outcome::Interrupted)?;
                     }
                     return ControlFlow::Break(());
                 }
-                answer = courier.answer() => match answer {
-                    Ok((number, answer)) => if under_way.remove(&number) {
-                        world.report(round, number, answer.into())?;
+                answer = pipeline.answer() => match answer {
+                    Ok((number, answer)) => if pending.remove(&number) {
+                        driver.report(round, number, answer.into())?;
                     },
                     Err(_) => break,
                 },
@@ -137,11 +135,11 @@ async fn one_round(
             }
         }
     }
-    for number in under_way {
-        world.report(round, number, Outcome::Lost)?;
+    for number in pending {
+        driver.report(round, number, Outcome::Lost)?;
     }
     for number in next..targets.len() {
-        world.report(round, number, Outcome::NotSent)?;
+        driver.report(round, number, Outcome::NotSent)?;
     }
     ControlFlow::Continue(())
 }

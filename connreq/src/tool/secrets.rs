@@ -1,5 +1,4 @@
-//! Passwords: from a file, from the environment, or typed in. Never from the arguments, which everyone on the machine can
-//! read.
+//! Reads passwords from a file or the environment. Never from the arguments, which all users of the machine can read.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -9,26 +8,27 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
-/// The environment's variable with the account's password.
+/// The environment variable with the account's password.
 pub(super) const PASSWORD: &str = "CONNREQ_PASSWORD";
-/// The environment's variable with the connection request's password.
+/// The environment variable with the connection request's password.
 pub(super) const SECRET: &str = "CONNREQ_SECRET";
-/// A longer file holds no password.
-const LONGEST: u64 = 64 * 1024;
+/// Maximum size of a password file, bytes.
+const MAX_LENGTH: u64 = 64 * 1024;
 
-/// Where a password is to come from.
+/// Where a password comes from.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// It is here.
+    /// A file or the environment.
     Known(SecretString),
-    /// It is to be typed in.
+    /// The terminal: it is not known yet.
     Ask,
 }
 
-/// Finds a password, and what is to be warned of. A file comes before the environment.
+/// Reads a password from the file, or else from the environment. Returns a warning as well if other users may read the
+/// file.
 ///
 /// # Errors
-/// Says which file or variable is not as expected.
+/// Names the file or variable that cannot be used.
 pub(super) fn find(
     file: Option<&Path>,
     variable: &str,
@@ -50,16 +50,20 @@ fn read(path: &Path) -> Result<(SecretString, Option<String>), String> {
     let mut file = File::open(path).map_err(|error| error.to_string())?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     let mut text = String::new();
-    file.by_ref().take(LONGEST + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if text.len() as u64 > LONGEST {
-        return Err(format!("more than {LONGEST} bytes: expected a password"));
+    file.by_ref().take(MAX_LENGTH + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > MAX_LENGTH {
+        return Err(format!("more than {MAX_LENGTH} bytes: expected a password"));
     }
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
         return Err("empty: expected a password".to_owned());
     }
     let warning = (metadata.is_file() && metadata.mode() & 0o077 != 0).then(|| {
-        format!("{}: others may read this password (mode {:03o}): chmod 600", path.display(), metadata.mode() & 0o777)
+        format!(
+            "{}: password file is accessible by other users (mode {:03o}), use chmod 600",
+            path.display(),
+            metadata.mode() & 0o777
+        )
     });
     Ok((SecretString::from(secret), warning))
 }
@@ -75,12 +79,12 @@ mod tests {
     fn known(source: Source) -> String {
         match source {
             Source::Known(secret) => secret.expose_secret().to_owned(),
-            Source::Ask => panic!("not known"),
+            Source::Ask => panic!("no password"),
         }
     }
 
     #[test]
-    fn a_file_comes_before_the_environment_and_its_line_break_does_not_count() {
+    fn a_file_overrides_the_environment_and_loses_its_final_line_break() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("password");
         std::fs::write(&path, " pass word \r\n").unwrap();
@@ -93,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_others_may_read_is_warned_of() {
+    fn a_file_accessible_by_other_users_causes_a_warning() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("password");
         std::fs::write(&path, "p").unwrap();
@@ -106,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_password_is_told_by_name() {
+    fn errors_name_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("password");
         for (content, word) in [(&b"\n"[..], "empty"), (b"\xff\xfe", "UTF-8"), (&vec![b'x'; 70_000], "more than")] {

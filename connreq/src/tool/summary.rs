@@ -1,18 +1,17 @@
-//! What became of all requests of a run.
+//! Counts the outcomes of a run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::outcome::{Outcome, refusal};
-use super::output::milliseconds;
-use super::round_trips::RoundTrips;
+use super::round_trips::{RoundTrips, milliseconds};
 
 /// Every request was accepted.
 pub(super) const ACCEPTED: u8 = 0;
 /// At least one was refused.
 pub(super) const REFUSED: u8 = 1;
-/// At least one had no answer within the limit.
+/// At least one had no answer within the time limit.
 pub(super) const NO_ANSWER: u8 = 2;
 /// No login, or the session was lost.
 pub(super) const NO_SESSION: u8 = 3;
@@ -21,23 +20,23 @@ pub(super) const WRONG: u8 = 4;
 /// Stopped before everything was asked and answered.
 pub(super) const STOPPED: u8 = 5;
 
-/// Counts per outcome, and how long the answers took.
+/// Counts per outcome, and round trip times.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) struct Summary {
     pub(super) rounds: u64,
     pub(super) accepted: u64,
-    /// By condition; there are only those of RFC 6120 8.3.3.
+    /// By condition; the keys are bounded by those of RFC 6120 8.3.3.
     pub(super) refused: BTreeMap<String, u64>,
     pub(super) timed_out: u64,
     pub(super) lost: u64,
     pub(super) not_sent: u64,
     pub(super) interrupted: u64,
-    /// Of all answers, whatever they said.
+    /// Of all answers, refusals included.
     pub(super) round_trips: RoundTrips,
 }
 
 impl Summary {
-    /// Counts one more.
+    /// Counts an outcome.
     pub(super) fn count(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Accepted { .. } => self.accepted += 1,
@@ -52,22 +51,22 @@ impl Summary {
         }
     }
 
-    /// All refusals.
+    /// Returns the number of refusals.
     pub(super) fn refusals(&self) -> u64 {
         self.refused.values().sum()
     }
 
-    /// Requests that were sent.
+    /// Returns the number of requests sent.
     pub(super) fn sent(&self) -> u64 {
         self.total() - self.not_sent
     }
 
-    /// All that was counted.
+    /// Returns the number of outcomes.
     pub(super) fn total(&self) -> u64 {
         self.accepted + self.refusals() + self.timed_out + self.lost + self.not_sent + self.interrupted
     }
 
-    /// The exit status: the worst that happened. `finished`: everything that was planned was done.
+    /// Returns the exit status: the worst outcome, or [`STOPPED`] unless the run was `finished`.
     pub(super) fn exit_status(&self, finished: bool) -> u8 {
         if !finished {
             STOPPED
@@ -82,7 +81,7 @@ impl Summary {
         }
     }
 
-    /// The summary for a person, some lines.
+    /// Renders the summary as text, several lines.
     pub(super) fn text(&self, targets: usize, time: Duration) -> String {
         let plural = |count: u64, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
         let mut text = format!("--- {}", plural(targets as u64, "target"));
@@ -90,7 +89,7 @@ impl Summary {
             let _ = write!(text, ", {}", plural(self.rounds, "round"));
         }
         let _ = writeln!(text, ": {} sent in {:.1} s", plural(self.sent(), "request"), time.as_secs_f64());
-        let mut rows = vec![(Outcome::Accepted { rtt: Duration::ZERO }.words(), self.accepted)];
+        let mut rows = vec![(Outcome::Accepted { rtt: Duration::ZERO }.description(), self.accepted)];
         rows.extend(self.refused.iter().map(|(condition, count)| (refusal(condition), *count)));
         for (outcome, count) in [
             (Outcome::TimedOut, self.timed_out),
@@ -99,13 +98,14 @@ impl Summary {
             (Outcome::Interrupted, self.interrupted),
         ] {
             if count > 0 {
-                rows.push((outcome.words(), count));
+                rows.push((outcome.description(), count));
             }
         }
-        let width = rows.iter().map(|(words, _)| words.len()).max().unwrap_or(0);
+        let width = rows.iter().map(|(description, _)| description.len()).max().unwrap_or(0);
         let digits = self.total().to_string().len();
-        for (words, count) in rows {
-            let _ = writeln!(text, "{words:<width$}  {count:>digits$}  {:>5.1} %", percentage(count, self.total()));
+        for (description, count) in rows {
+            let _ =
+                writeln!(text, "{description:<width$}  {count:>digits$}  {:>5.1} %", percentage(count, self.total()));
         }
         let percentiles = [50, 90, 99].map(|percent| self.round_trips.percentile(percent));
         if let (Some((shortest, longest)), [Some(p50), Some(p90), Some(p99)]) =
@@ -118,7 +118,7 @@ impl Summary {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "it is shown with one digit after the point")]
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
 fn percentage(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exit_status_is_the_worst_that_happened() {
+    fn the_exit_status_is_the_worst_outcome() {
         let cases = [
             (vec![accepted(1)], 0),
             (vec![accepted(1), refused("conflict")], 1),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_has_counts_shares_and_round_trips() {
+    fn the_text_has_counts_percentages_and_round_trips() {
         let mut outcomes = vec![accepted(20); 8];
         outcomes.extend([refused("service-unavailable"), refused("not-authorized"), Outcome::TimedOut]);
         outcomes.push(Outcome::NotSent);

@@ -1,15 +1,15 @@
-//! Whom to ask: full JIDs from the arguments and from a file.
+//! Reads the CPEs to ask: full JIDs from the arguments and from a file.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use xmpp::jid::{FullJid, Jid, ResourcePart};
 
-/// How much of a wrong text an error repeats, in characters.
-const SHOWN: usize = 80;
+/// Maximum length of an invalid text in an error, in characters.
+const MAX_SHOWN: usize = 80;
 const EXPECTED: &str = "expected a full JID, such as cpe1@isp.example/wan";
 
-/// The CPEs to ask, each of them once, in the order given.
+/// The CPEs to ask, without duplicates, in the order given.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Targets {
     pub(super) jids: Vec<FullJid>,
@@ -32,10 +32,10 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Reads all targets; `file` is its name and content, and `resource` is for those that have none.
+/// Parses all targets. `file` has a name and contents; `resource` is for JIDs that have none.
 ///
 /// # Errors
-/// One line for each text that is no target, or one if there is no target at all.
+/// One line for each invalid JID, or a line if there is no target.
 pub(super) fn collect(
     arguments: &[String],
     file: Option<(&str, &[u8])>,
@@ -57,7 +57,7 @@ pub(super) fn collect(
             Err(why) => errors.push(format!("{place}: {why}")),
             Ok(jid) => {
                 if let Some(first) = seen.get(&jid) {
-                    targets.warnings.push(format!("{place}: {jid} was named before, as {first}: asked once"));
+                    targets.warnings.push(format!("{place}: duplicate of {first}: {jid}"));
                 } else {
                     seen.insert(jid.clone(), place);
                     targets.jids.push(jid);
@@ -67,15 +67,15 @@ pub(super) fn collect(
     }
     if errors.is_empty() && targets.jids.is_empty() {
         errors.push(match file {
-            Some((name, _)) => format!("{name}: no JID in it; {EXPECTED}, one a line"),
-            None => format!("nobody to ask: {EXPECTED}, or --targets FILE"),
+            Some((name, _)) => format!("{name}: no JID found; {EXPECTED}, one per line"),
+            None => format!("no CPE given: {EXPECTED}, or --targets FILE"),
         });
     }
     if errors.is_empty() { Ok(targets) } else { Err(errors) }
 }
 
-/// A line without white space at its ends, and without what follows a `#` at its start or after white space. (A `#` within
-/// a word may belong to a resource.)
+/// Strips white space and the comment: what follows a `#` at the start or after white space. A `#` within a word may belong
+/// to a resource.
 fn without_comment(line: &[u8]) -> &[u8] {
     let comment =
         (0..line.len()).find(|&at| line[at] == b'#' && (at == 0 || matches!(line[at - 1], b' ' | b'\t' | b'\r')));
@@ -84,17 +84,17 @@ fn without_comment(line: &[u8]) -> &[u8] {
 
 fn parse(text: &[u8], resource: Option<&ResourcePart>) -> Result<FullJid, String> {
     let shown = String::from_utf8_lossy(text);
-    let shown: String = match shown.char_indices().nth(SHOWN) {
+    let shown: String = match shown.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("'{}...'", shown[..end].escape_debug()),
         None => format!("'{}'", shown.escape_debug()),
     };
     let text = std::str::from_utf8(text).map_err(|_| format!("{shown} is not UTF-8; {EXPECTED}"))?;
-    let jid = Jid::new(text).map_err(|error| format!("{shown} is no JID ({error}); {EXPECTED}"))?;
+    let jid = Jid::new(text).map_err(|error| format!("{shown} is not a JID ({error}); {EXPECTED}"))?;
     match (jid.try_into_full(), resource) {
         (Ok(full), _) => Ok(full),
         (Err(bare), Some(resource)) => Ok(bare.with_resource(resource)),
         (Err(_), None) => Err(format!(
-            "{shown} has no resource; {EXPECTED}, or --resource (to an account alone its server answers, not the CPE)"
+            "{shown} has no resource; {EXPECTED}, or --resource (without one the server answers instead of the CPE)"
         )),
     }
 }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_come_before_the_file_and_comments_and_blank_lines_are_none() {
+    fn arguments_come_first_and_comments_and_blank_lines_are_skipped() {
         let text =
             "\u{feff}# all of them\r\n\r\n  b@x/wan  \r\n\t# c@x/wan\nd@x/a#1 # the cellar\n#e@x/wan\nf@x/two words";
         let targets = collect(&["a@x/wan".to_owned()], Some(("fleet", text.as_bytes())), None).unwrap();
@@ -121,45 +121,45 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_line_is_told_with_its_place_its_text_and_what_was_expected() {
+    fn every_invalid_line_is_reported_with_place_text_and_expectation() {
         let errors = file("a@x/wan\nb@@x/wan\n# fine\nb@x\n").unwrap_err();
         assert_eq!(errors.len(), 2, "{errors:?}");
-        assert!(errors[0].starts_with("fleet:2: 'b@@x/wan' is no JID ("), "{errors:?}");
+        assert!(errors[0].starts_with("fleet:2: 'b@@x/wan' is not a JID ("), "{errors:?}");
         assert!(errors[0].ends_with("); expected a full JID, such as cpe1@isp.example/wan"), "{errors:?}");
         assert!(errors[1].starts_with("fleet:4: 'b@x' has no resource; expected a full JID"), "{errors:?}");
         let errors = collect(&["a@x/wan".to_owned(), String::new()], None, None).unwrap_err();
-        assert!(errors[0].starts_with("JID 2: '' is no JID"), "{errors:?}");
+        assert!(errors[0].starts_with("JID 2: '' is not a JID"), "{errors:?}");
     }
 
     #[test]
-    fn what_is_no_text_is_shown_escaped_and_cut() {
+    fn an_invalid_text_is_escaped_and_truncated() {
         let errors = collect(&[], Some(("fleet", b"\xff\x1b[2J@x/wan\n")), None).unwrap_err();
         assert_eq!(errors, [format!("fleet:1: '\u{fffd}\\u{{1b}}[2J@x/wan' is not UTF-8; {EXPECTED}")]);
         let long = "@".repeat(5000);
         let errors = file(&long).unwrap_err();
-        assert!(errors[0].starts_with(&format!("fleet:1: '{}...' is no JID", "@".repeat(80))), "{errors:?}");
+        assert!(errors[0].starts_with(&format!("fleet:1: '{}...' is not a JID", "@".repeat(80))), "{errors:?}");
         assert!(errors[0].len() < 300, "{errors:?}");
     }
 
     #[test]
-    fn who_is_named_twice_is_asked_once() {
+    fn a_duplicate_is_dropped_with_a_warning() {
         let targets = collect(&["a@x/wan".to_owned()], Some(("fleet", b"b@x/wan\nA@X/wan\na@x/Wan\n")), None).unwrap();
         assert_eq!(jids(&targets), ["a@x/wan", "b@x/wan", "a@x/Wan"]);
-        assert_eq!(targets.warnings, ["fleet:2: a@x/wan was named before, as JID 1: asked once"]);
+        assert_eq!(targets.warnings, ["fleet:2: duplicate of JID 1: a@x/wan"]);
     }
 
     #[test]
-    fn a_resource_is_for_those_without_one() {
+    fn the_resource_option_is_for_jids_without_one() {
         let wan = ResourcePart::new("wan").unwrap().into_owned();
         let targets = collect(&[], Some(("fleet", b"a@x\nb@x/lan\n")), Some(&wan)).unwrap();
         assert_eq!(jids(&targets), ["a@x/wan", "b@x/lan"]);
     }
 
     #[test]
-    fn nobody_is_an_error() {
-        let errors = file("# nobody\n\n").unwrap_err();
-        assert!(errors[0].starts_with("fleet: no JID in it; expected a full JID"), "{errors:?}");
+    fn no_target_is_an_error() {
+        let errors = file("# none\n\n").unwrap_err();
+        assert!(errors[0].starts_with("fleet: no JID found; expected a full JID"), "{errors:?}");
         let errors = collect(&[], None, None).unwrap_err();
-        assert!(errors[0].starts_with("nobody to ask: expected a full JID"), "{errors:?}");
+        assert!(errors[0].starts_with("no CPE given: expected a full JID"), "{errors:?}");
     }
 }

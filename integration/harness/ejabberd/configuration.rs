@@ -1,11 +1,11 @@
-//! The text of ejabberd.yml. Lists and listeners are written as JSON, which is YAML.
+//! Builds ejabberd.yml. Lists and listeners are written as JSON, which is valid YAML.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Options, PASSWORD, Ports};
+use super::{Options, PASSWORD, Ports, ports};
 
 pub(super) fn text(directory: &Path, ca: &Path, hosts: &[&str], options: &Options, ports: Ports) -> String {
     let dir = directory.display();
@@ -31,12 +31,12 @@ pub(super) fn text(directory: &Path, ca: &Path, hosts: &[&str], options: &Option
         format!("  - {listener}\n")
     };
     let tls = json!(options.without_tls);
-    for ip in ["127.0.0.1", "::1"] {
+    for ip in ports::loopbacks().iter().map(ToString::to_string) {
         let starttls = if options.require_tls { "starttls_required" } else { "starttls" };
         let more = json!({starttls: true, "protocol_options": tls, "max_stanza_size": 262_144});
-        text.push_str(&listener("ejabberd_c2s", ports.starttls, ip, more));
+        text.push_str(&listener("ejabberd_c2s", ports.starttls, &ip, more));
         let more = json!({"tls": true, "protocol_options": tls, "max_stanza_size": 262_144});
-        text.push_str(&listener("ejabberd_c2s", ports.direct_tls, ip, more));
+        text.push_str(&listener("ejabberd_c2s", ports.direct_tls, &ip, more));
     }
     if !options.components.is_empty() {
         let hosts: Map<String, Value> =

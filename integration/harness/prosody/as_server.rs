@@ -1,12 +1,15 @@
-//! Prosody as one of the servers that a test runs on.
+//! Prosody as a [`Server`].
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use rustix::process::Signal;
+
 use super::{Options, Prosody};
 use crate::harness::ca::{Ca, Validity};
-use crate::harness::server::{Endpoint, Entries, Server, Wanted};
-use crate::harness::sessions::Kind;
+use crate::harness::server::{Endpoint, LoginCounts, Server, ServerOptions};
+use crate::harness::sessions::EventKind;
+use crate::harness::wait::LIMIT;
 
 impl Endpoint for Prosody {
     fn port(&self) -> u16 {
@@ -19,9 +22,9 @@ impl Endpoint for Prosody {
 }
 
 impl Server for Prosody {
-    const PASSES_MALFORMED_IQS: bool = false;
+    const FORWARDS_MALFORMED_IQS: bool = false;
 
-    async fn launch(hosts: &[&str], wanted: Wanted) -> Self {
+    async fn launch(hosts: &[&str], wanted: ServerOptions) -> Self {
         let disabled: Vec<String> = wanted.disabled_mechanisms.iter().map(|name| format!("{name:?}")).collect();
         let options = Options {
             smacks: wanted.smacks,
@@ -55,7 +58,12 @@ impl Server for Prosody {
     }
 
     fn add_account(&self, bare_jid: &str, password: &str) {
-        self.account_with(bare_jid, password);
+        let path = self.account_file(bare_jid);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let escaped = password.replace('\\', "\\\\").replace('"', "\\\"");
+        let new = path.with_extension("new");
+        std::fs::write(&new, format!("return {{ [\"password\"] = \"{escaped}\"; }};\n")).unwrap();
+        std::fs::rename(new, path).unwrap();
     }
 
     fn delete_account(&self, bare_jid: &str) {
@@ -84,30 +92,31 @@ impl Server for Prosody {
         self.sessions().remove(full_jid).filter(|session| !session.hibernating).map(|session| session.port)
     }
 
-    fn entries(&self, full_jid: &str) -> Entries {
+    fn login_counts(&self, full_jid: &str) -> LoginCounts {
         let events = self.events();
-        let run = events.iter().rposition(|event| event.kind == Kind::Started).unwrap_or(0);
-        let count = |kind: &Kind| events[run..].iter().filter(|e| e.jid == full_jid && e.kind == *kind).count();
-        Entries { bound: count(&Kind::Bind), resumed: count(&Kind::Resume) }
+        let run = events.iter().rposition(|event| event.kind == EventKind::Started).unwrap_or(0);
+        let count = |kind: &EventKind| events[run..].iter().filter(|e| e.jid == full_jid && e.kind == *kind).count();
+        LoginCounts { bound: count(&EventKind::Bind), resumed: count(&EventKind::Resume) }
     }
 
     fn freeze(&mut self) {
-        Self::freeze(self);
+        self.running().signal(Signal::STOP);
     }
 
     fn thaw(&mut self) {
-        Self::thaw(self);
+        self.running().signal(Signal::CONT);
     }
 
     async fn kill(&mut self) {
-        Self::kill(self).await;
+        self.process.take().expect("Prosody is not running").end(Signal::KILL, LIMIT).await;
     }
 
     async fn stop(&mut self) -> ExitStatus {
-        Self::stop(self).await
+        self.process.take().expect("Prosody is not running").end(Signal::TERM, LIMIT).await
     }
 
     async fn start_again(&mut self) {
-        Self::start_again(self).await;
+        assert!(self.process.is_none(), "Prosody is running already");
+        assert!(self.try_start().await, "Prosody does not start again:\n{}", self.log());
     }
 }

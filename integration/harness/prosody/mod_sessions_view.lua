@@ -9,6 +9,8 @@
 -- hibernate  the connection was lost, the session can be resumed (XEP-0198)
 -- resume     the session goes on, on the connection with this port
 --
+-- With presence_view_file, also writes the time and full JID of each client's initial presence to that file.
+--
 -- The port is the client's, so two lines with the same one (and no end in between) are the same TCP connection.
 
 module:set_global();
@@ -17,6 +19,9 @@ local now = require "util.time".now;
 local path = module:get_option_string("sessions_view_file");
 local file = assert(io.open(path, "a"));
 file:setvbuf("line");
+local presence_path = module:get_option_string("presence_view_file");
+local presences = presence_path and assert(io.open(presence_path, "a"));
+if presences then presences:setvbuf("line"); end
 
 local function write(event, session, detail)
 	local conn = session and session.conn;
@@ -52,6 +57,12 @@ function module.add_host(module)
 	module:hook("resource-unbind", function (event)
 		write("unbind", event.session, event.session.view_end or "connection-lost");
 	end);
+
+	if presences then
+		module:hook("presence/initial", function (event)
+			presences:write(string.format("%.6f\t%s\n", now(), event.origin.full_jid));
+		end);
+	end
 
 	module:hook("smacks-hibernation-start", function (event) write("hibernate", event.origin); end);
 	module:hook("smacks-hibernation-end", function (event) write("resume", event.resumed); end);

@@ -1,30 +1,32 @@
-//! What has to come of a stanza.
+//! The expected outcome of a stanza.
 
 use xmpp_parsers::minidom::Element;
 use xmppd::cwmp::authorize::Refusal;
 
 use crate::harness::CPE1;
 
-/// What becomes of a connection request, in the words of the table.
+/// The outcome of a connection request, as the table names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     Ignored,
     Refused(Refusal),
-    /// With these words in the log.
+    /// Unavailable, with this text in the log.
     NotifyFailed(&'static str),
     Accepted,
 }
 
 impl Outcome {
-    /// The count in the status.
+    /// Returns the name of its count in the status.
     pub(super) fn counted_as(&self) -> &'static str {
         match self {
             Self::Ignored => "ignored",
-            Self::Refused(Refusal::Disabled) => "refused_disabled",
-            Self::Refused(Refusal::Sender) => "refused_sender",
-            Self::Refused(Refusal::Locked) => "refused_locked",
+            Self::Refused(Refusal::NotAccepting) => "refused_disabled",
+            Self::Refused(Refusal::InvalidSender | Refusal::UnlistedSender | Refusal::UnlistedAccount) => {
+                "refused_sender"
+            }
+            Self::Refused(Refusal::LockedOut { .. }) => "refused_locked",
             Self::Refused(Refusal::Malformed) => "refused_malformed",
-            Self::Refused(Refusal::Credentials) => "refused_credentials",
+            Self::Refused(Refusal::NoCredentials | Refusal::WrongCredentials) => "refused_credentials",
             Self::Refused(Refusal::Limit) => "refused_limit",
             Self::NotifyFailed(_) => "notify_failed",
             Self::Accepted => "accepted",
@@ -35,7 +37,7 @@ impl Outcome {
         match self {
             Self::Ignored => Answer::None,
             Self::Refused(Refusal::Malformed) => BAD_REQUEST,
-            Self::Refused(Refusal::Credentials) => {
+            Self::Refused(Refusal::NoCredentials | Refusal::WrongCredentials) => {
                 Answer::Error { kind: "cancel", code: Some(401), condition: "not-authorized" }
             }
             Self::Refused(_) | Self::NotifyFailed(_) => UNAVAILABLE,
@@ -43,22 +45,25 @@ impl Outcome {
         }
     }
 
-    /// What the log says of it after the sender: what that begins with, and what is in it.
+    /// Returns what the log line has after the sender: its beginning, and a text in it.
     pub(super) fn words(&self) -> Option<(String, &'static str)> {
         match self {
             Self::Ignored => None,
-            Self::Refused(refusal) => Some((format!("refused: {}", refusal.reason()), "")),
+            Self::Refused(Refusal::LockedOut { .. }) => {
+                Some(("refused: the sender is locked out for ".to_owned(), " s more"))
+            }
+            Self::Refused(refusal) => Some((format!("refused: {refusal}"), "")),
             Self::NotifyFailed(words) => Some(("failed: ".to_owned(), words)),
-            Self::Accepted => Some(("accepted, the CWMP client is told".to_owned(), "")),
+            Self::Accepted => Some(("accepted, the CWMP client was notified".to_owned(), "")),
         }
     }
 }
 
-/// An answer with all that is in it.
+/// An answer with all its contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     None,
-    /// With this as its content.
+    /// With this content.
     Result(&'static str),
     Error {
         kind: &'static str,
@@ -72,13 +77,13 @@ pub(super) const UNAVAILABLE: Answer =
     Answer::Error { kind: "cancel", code: Some(503), condition: "service-unavailable" };
 pub(super) const BAD_REQUEST: Answer = Answer::Error { kind: "modify", code: None, condition: "bad-request" };
 
-/// Of a connection that takes connection requests.
+/// For a connection that accepts connection requests.
 pub(super) const INFO: Answer = Answer::Result(
     "<query xmlns='http://jabber.org/protocol/disco#info'><identity category='client' type='bot' name='xmppd'/>\
      <feature var='http://jabber.org/protocol/disco#info'/><feature var='urn:xmpp:ping'/>\
      <feature var='urn:broadband-forum-org:cwmp:xmppConnReq-1-0'/></query>",
 );
-/// Of one that takes none.
+/// For a connection that accepts none.
 pub(super) const INFO_WITHOUT_REQUESTS: Answer = Answer::Result(
     "<query xmlns='http://jabber.org/protocol/disco#info'><identity category='client' type='bot' name='xmppd'/>\
      <feature var='http://jabber.org/protocol/disco#info'/><feature var='urn:xmpp:ping'/></query>",
@@ -89,7 +94,7 @@ impl Answer {
         matches!(self, Self::Error { .. })
     }
 
-    /// The stanza as it has to be: these attributes and no other, these children in this order and no other.
+    /// The expected stanza: exactly these attributes, and exactly these children in this order.
     pub(super) fn element(self, id: &str, from: &str, to: &str) -> Element {
         let (type_, content) = match self {
             Self::None => panic!("no answer is expected"),
@@ -104,7 +109,7 @@ impl Answer {
     }
 }
 
-/// A stanza as it came, but for the language, which ejabberd stamps on it.
+/// Parses a received stanza, without the language that ejabberd adds.
 pub(super) fn element(stanza: &str) -> Element {
     let (tag, rest) = stanza.split_at(stanza.find('>').unwrap());
     let tag = match tag.split_once(" xml:lang='") {
@@ -117,7 +122,7 @@ pub(super) fn element(stanza: &str) -> Element {
 }
 
 #[test]
-fn an_answer_that_differs_in_anything_is_another_one() {
+fn answers_that_differ_in_any_part_are_unequal() {
     let expected = UNAVAILABLE.element("i", CPE1, "acs@a.test/r");
     let condition = "<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>";
     let iq = format!("<iq from='{CPE1}' to='acs@a.test/r' id='i' type='error' xml:lang='en'>");

@@ -1,18 +1,18 @@
-//! A request without `from`: it comes from the account's own server, in the account's name (RFC 6120 8.1.2.1). No client
-//! can send one through a real server.
+//! A request without `from` comes from the account's own server, for the account (RFC 6120 8.1.2.1). No client can send
+//! one through a real server.
 
 use super::expected::{RESULT, UNAVAILABLE, element};
 use crate::harness::stanzas::{good_request, id};
-use crate::harness::{CPE1, Daemon, LIMIT, Script, Section, until};
+use crate::harness::{CPE1, Daemon, LIMIT, ScriptedServer, Section, until};
 
 #[tokio::test]
-async fn a_request_of_the_own_server_is_allowed_where_the_account_itself_is_listed() {
+async fn a_request_without_from_is_allowed_if_the_account_is_listed() {
     for (allowed, listed) in
         [("", false), ("acs@a.test", false), ("a.test", false), (CPE1, false), ("cpe1@a.test", true)]
     {
         let request = good_request(CPE1);
         let sent = request.clone();
-        let script = Script::start("a.test", move |_, mut peer| {
+        let script = ScriptedServer::start("a.test", move |_, mut peer| {
             let sent = sent.clone();
             async move {
                 peer.log_in(CPE1).await?;
@@ -30,15 +30,15 @@ async fn a_request_of_the_own_server_is_allowed_where_the_account_itself_is_list
             after.find("<iq ").map(|start| after[start..].to_owned()).filter(|answer| answer.ends_with("</iq>"))
         })
         .await;
-        // It has neither `from` nor `to`: twice the same attribute could not be read.
+        // It has neither `from` nor `to`: a duplicate attribute could not be parsed.
         let addressed = answer.replacen("<iq ", "<iq from='x' to='y' ", 1);
         let expected = if listed { RESULT } else { UNAVAILABLE }.element(&id(&request), "x", "y");
         assert!(element(&addressed) == expected, "{allowed:?}: {answer}");
         assert_eq!(daemon.count(1, if listed { "accepted" } else { "refused_sender" }).await, 1, "{allowed:?}");
         assert_eq!(daemon.ubus().calls().len(), usize::from(listed), "{allowed:?}");
-        let words = if listed { "accepted" } else { "refused: the sender is not in allowed_jid" };
+        let words = if listed { "accepted" } else { "refused: no sender, and allowed_jid does not list this account" };
         let lines = daemon.log().since(0, &["NOTICE", &format!("connection request from cpe1@a.test {words}")]);
         assert_eq!(lines.len(), 1, "{allowed:?}");
-        daemon.stop_and_look_for(&["cpe-secret"]).await;
+        daemon.stop_and_assert_not_logged(&["cpe-secret"]).await;
     }
 }

@@ -1,8 +1,8 @@
-//! The servers of a connection, and which one is next.
+//! The servers of a pass, and which one is next. Pure.
 
 use std::fmt;
 
-use crate::config::model::{Connection as Settings, ServerAlgorithm};
+use crate::config::model::{ConnectionSettings, ServerAlgorithm};
 use crate::xmpp::resolve::{Query, ResolveError};
 use crate::xmpp::servers::{ResolvedServer, Target};
 
@@ -11,14 +11,14 @@ use crate::xmpp::servers::{ResolvedServer, Target};
 pub(super) struct ServerList {
     servers: Vec<ResolvedServer>,
     present: usize,
-    /// The pass is (or, between passes, will be) one through the domain's own addresses instead of the list.
+    /// Whether the present pass, or between passes the next one, is the fallback: the domain's own addresses.
     fallback: bool,
     /// Failed passes through the list since the last fallback or stream.
     failed_passes: u32,
 }
 
 impl ServerList {
-    /// The server that is attempted, connected or was so last.
+    /// The server that is attempted or connected, or was last.
     pub(super) fn present(&self) -> Option<&ResolvedServer> {
         self.servers.get(self.present)
     }
@@ -39,7 +39,7 @@ impl ServerList {
         self.present += 1;
     }
 
-    /// Puts what `see-other-host` named behind the present server and moves on to it. When it fails, the rest of the pass
+    /// Inserts the target of `see-other-host` behind the present server and moves on to it. If it fails, the rest of the pass
     /// follows.
     pub(super) fn redirect(&mut self, servers: Vec<ResolvedServer>) {
         let next = (self.present + 1).min(self.servers.len());
@@ -47,18 +47,18 @@ impl ServerList {
         self.present = next;
     }
 
-    /// Forgets the servers of a pass that lies too far back.
+    /// Drops the servers, which were looked up too long ago.
     pub(super) fn clear(&mut self) {
         self.begin_pass(Vec::new());
     }
 
-    /// A resource is bound: the next pass is one through the list, with all its attempts.
+    /// A stream was established: the list gets all its passes again before the fallback.
     pub(super) fn online(&mut self) {
         (self.fallback, self.failed_passes) = (false, 0);
     }
 
-    /// Each server of the pass has failed. After `attempts` passes through the list (0: one) the domain's own addresses
-    /// have one (RFC 6120 3.2.2).
+    /// All servers of the pass have failed. After `attempts` passes through the list (0: one) the fallback gets one
+    /// (RFC 6120 3.2.2).
     pub(super) fn pass_failed(&mut self, attempts: u32) {
         if self.fallback {
             (self.fallback, self.failed_passes) = (false, 0);
@@ -68,10 +68,10 @@ impl ServerList {
         }
     }
 
-    /// There are no servers. Where no SRV lookup was answered, list and domain take turns, for some forwarders never answer
-    /// such queries. A domain that says that it has no service, or may say so, is taken at its word (RFC 2782). Any other
-    /// failure is that of a pass.
-    pub(super) fn lookup_failed(&mut self, error: &ResolveError, settings: &Settings) {
+    /// The lookup failed. If no SRV lookup was answered, list and fallback alternate, because some forwarders never answer
+    /// such queries. There is no fallback for a domain that says, or may say, that it has no service (RFC 2782). Any other
+    /// failure counts as a failed pass.
+    pub(super) fn lookup_failed(&mut self, error: &ResolveError, settings: &ConnectionSettings) {
         self.clear();
         match error {
             ResolveError::SrvFailed { .. } => (self.fallback, self.failed_passes) = (true, 0),
@@ -82,7 +82,7 @@ impl ServerList {
     }
 
     /// What the next pass looks up.
-    pub(super) fn query(&self, settings: &Settings, ascii_domain: &str) -> Query {
+    pub(super) fn query(&self, settings: &ConnectionSettings, ascii_domain: &str) -> Query {
         let domain = || Query::Targets(vec![Target::domain(ascii_domain)]);
         match settings.algorithm {
             _ if self.fallback => domain(),
@@ -111,10 +111,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::load;
+    use crate::config::load::load;
     use crate::config::model::ConnectionId;
 
-    fn settings(options: &str) -> Settings {
+    fn settings(options: &str) -> ConnectionSettings {
         let text = format!(
             "config connection\n option username u\n option domain a.test\n option enable 1\n {options}\n\
              config connection_server\n option con_id 1\n option enable 1\n option server_address one.a.test\n"
@@ -128,7 +128,7 @@ mod tests {
         Query::Targets(vec![Target::domain("a.test")])
     }
 
-    fn list(algorithm: &str) -> (Settings, Query) {
+    fn list(algorithm: &str) -> (ConnectionSettings, Query) {
         let settings = settings(&format!("option serveralgorithm {algorithm}"));
         let query = ServerList::default().query(&settings, "a.test");
         (settings, query)
@@ -160,13 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_row_the_domain_is_all_there_is() {
+    fn without_a_row_the_domain_itself_is_used() {
         let (mut settings, _) = list("ServerTable");
         settings.servers[0].enable = false;
         assert_eq!(ServerList::default().query(&settings, "a.test"), domain());
     }
 
-    /// `attempt` passes through the list, one through the domain's own addresses, and so on.
+    /// `attempt` passes through the list, one fallback, and so on.
     #[test]
     fn the_fallback_follows_as_many_passes_as_attempt_says() {
         for algorithm in ["ServerTable", "DNS-SRV"] {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_srv_lookups_and_the_domain_take_turns() {
+    fn failed_srv_lookups_and_the_fallback_alternate() {
         let (settings, query) = list("DNS-SRV");
         let mut servers = ServerList::default();
         for _ in 0..3 {
@@ -217,7 +217,7 @@ mod tests {
         }
     }
 
-    /// The one lookup that was answered may have said so, whatever became of the other one.
+    /// The lookup that failed may hide that the domain has no service.
     #[test]
     fn a_domain_without_a_service_is_asked_for_it_again() {
         let (settings, query) = list("DNS-SRV");
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_a_new_beginning() {
+    fn a_stream_resets_the_count_of_passes() {
         let (settings, query) = list("DNS-SRV");
         let mut servers = ServerList::default();
         servers.pass_failed(2);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirection_comes_before_the_rest_of_the_pass() {
+    fn a_redirect_comes_before_the_rest_of_the_pass() {
         let mut list = ServerList::default();
         list.begin_pass(servers(&["a", "b", "c"]));
         list.advance();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirection_stands_alone_where_the_pass_is_forgotten() {
+    fn a_redirect_is_the_only_server_after_the_list_was_dropped() {
         let mut list = ServerList::default();
         list.begin_pass(servers(&["a", "b"]));
         list.clear();
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_are_listed_in_their_order() {
+    fn servers_are_printed_in_their_order() {
         let mut list = ServerList::default();
         list.begin_pass(servers(&["a", "127.0.0.1"]));
         assert_eq!(list.to_string(), "a (127.0.0.1:5222), 127.0.0.1:5222");

@@ -1,12 +1,25 @@
-//! Connections whose lookups fail at once, with a paused clock.
+//! Connections whose lookups fail at once or that use a stream in memory, with a paused clock.
 
 mod closing;
+mod log;
+mod update;
 mod waits;
 
-use actix::Addr;
+use actix::{Addr, Handler};
+use tokio::io::{AsyncWriteExt as _, DuplexStream};
 
 use super::*;
-use crate::config::model::{KeepAlive, Retry, Server, ServerAlgorithm};
+use crate::actors::messages::Reconnect;
+use crate::actors::registry::Slot;
+use crate::config::model::{ConnectionId, KeepAlive, Retry, Server, ServerAlgorithm};
+use crate::shutdown;
+use crate::status::StatusTable;
+use crate::supervision::lifecycle::{Stop, Update};
+use crate::xmpp::ns;
+use crate::xmpp::resolve::Resolver;
+use crate::xmpp::tls::TrustStores;
+use crate::xmpp::transport::Transport;
+use crate::xmpp::xml_stream::XmlStream;
 
 const ID: ConnectionId = ConnectionId(1);
 
@@ -19,8 +32,8 @@ fn impossible_name() -> String {
     format!("{}.test", "x".repeat(64))
 }
 
-fn settings(retry: Retry) -> Settings {
-    Settings {
+fn settings(retry: Retry) -> ConnectionSettings {
+    ConnectionSettings {
         id: ID,
         enable: true,
         alias: "cpe-1".to_owned(),
@@ -56,4 +69,20 @@ fn connection(retry: Retry) -> Connection {
         trust: TrustStores::default(),
     };
     Connection::new(settings(retry), context)
+}
+
+fn address() -> ServerAddress {
+    ServerAddress { host: "a.test".to_owned(), socket: ([127, 0, 0, 1], 5222).into() }
+}
+
+/// A login in memory, and the server's side of its stream.
+async fn session() -> (Session, DuplexStream) {
+    let (ours, mut server) = tokio::io::duplex(4096);
+    let mut stream = XmlStream::new(Transport::Memory(ours).buffered());
+    stream.open("a.test").unwrap();
+    stream.flush().await.unwrap();
+    let header = format!("<stream:stream xmlns='{}' xmlns:stream='{}' version='1.0'>", ns::CLIENT, ns::STREAM);
+    server.write_all(header.as_bytes()).await.unwrap();
+    let start = SessionStart::Bound { jid: "cpe@a.test/wan".parse().unwrap(), manageable: false };
+    (Session { stream, start, tls: false, description: String::new() }, server)
 }

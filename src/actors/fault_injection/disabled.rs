@@ -1,30 +1,30 @@
-//! What is left of fault injection in a build for production: nothing.
+//! What a build for production has in place of fault injection.
 
 use std::fmt::Display;
+use std::time::Duration;
 
-use actix::Context;
+use actix::{Actor, Addr, Context};
 
-/// Nothing fails at the start.
-pub fn start(_: &dyn Display) {}
+use crate::supervision::running::Running;
 
-/// The actor cannot be told to panic.
-pub fn register<A: actix::Actor<Context = Context<A>>>(_: &dyn Display, _: &Context<A>) {}
-
-/// The actor cannot be told to panic.
-pub fn register_address<A: actix::Actor<Context = Context<A>>>(_: &dyn Display, _: &actix::Addr<A>) {}
-
-/// The work as it is.
-pub fn at_work<F: Future>(_: &dyn Display, work: F) -> F {
-    work
+/// Starts the actor.
+pub fn run<A: Actor>(_: impl Display, start: impl FnOnce() -> (Addr<A>, Running)) -> (Addr<A>, Running) {
+    start()
 }
 
-/// Every actor stops when it is asked to.
+/// False: the actor stops when it is asked to.
 #[must_use]
-pub fn ignores_stop<A: actix::Actor<Context = Context<A>>>(_: &A, _: &dyn Display, _: &mut Context<A>) -> bool {
+pub fn ignores_stop<A: Actor<Context = Context<A>>>(_: &A, _: impl Display, _: &mut Context<A>) -> bool {
     false
 }
 
-/// There is no request for it.
+/// The interval as it is.
+#[must_use]
+pub fn heartbeat_interval(interval: Duration) -> Duration {
+    interval
+}
+
+/// None: no request of the control socket is for tests.
 #[must_use]
 pub fn handle_request(_: &str) -> Option<String> {
     None

@@ -2,60 +2,63 @@
 //!
 //! `allocated` on the control socket tells how many bytes are allocated.
 //!
-//! `crash ACTOR [PLACE [TIMES]]` makes actors fail; several of them, separated by commas, are carried out in one turn.
+//! `crash ACTOR [FAULT [TIMES]]` makes actors fail; several of them, separated by commas, are carried out in one turn.
 //!
-//! | place | effect |
+//! | fault | effect |
 //! | --- | --- |
 //! | `handler` (or none) | a handler panics now |
 //! | `future` | the future that a handler returned panics |
-//! | `work` | the work that the actor waits for panics: the file watch, the lookup, the attempt, the CWMP client, the notifier |
 //! | `task` | work on another thread that the actor waits for panics |
-//! | `started` | the next TIMES starts panic |
+//! | `freeze` | the actor waits for a future that never completes, and handles no message any more |
+//! | `start` | the next TIMES starts panic |
 //! | `stop` | the next TIMES stop requests panic |
 //! | `closing` | the next TIMES stop requests make the actor panic while it does its last work |
 //! | `ignores_stop` | the next TIMES stop requests are ignored |
+//!
+//! The environment variable `XMPPD_HEARTBEAT_MS` sets the interval of the heartbeats.
 
 use std::alloc::System;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::rc::{Rc, Weak};
+use std::future::pending;
+use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseActFuture, WrapFuture};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-use tokio::sync::Notify;
 
-use crate::supervision::blocking;
+use crate::blocking::blocking;
+use crate::supervision::running::Running;
 
-/// Where an actor fails.
+/// How an actor fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
-    /// In a handler.
+pub enum Fault {
+    /// A handler panics.
     Handler,
-    /// In the future that a handler returned.
+    /// The future that a handler returned panics.
     Future,
-    /// In the work that it waits for.
-    Work,
-    /// On another thread.
+    /// Work on another thread panics.
     Task,
-    /// In `started`.
-    Started,
-    /// When it is asked to stop.
+    /// The actor waits for a future that never completes.
+    Freeze,
+    /// The start panics.
+    Start,
+    /// The handler of the stop request panics.
     Stop,
-    /// While it ends.
+    /// The last work panics.
     Closing,
-    /// It does not stop.
+    /// The actor does not stop.
     IgnoresStop,
 }
 
-impl Place {
+impl Fault {
     fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "handler" => Self::Handler,
             "future" => Self::Future,
-            "work" => Self::Work,
             "task" => Self::Task,
-            "started" => Self::Started,
+            "freeze" => Self::Freeze,
+            "start" => Self::Start,
             "stop" => Self::Stop,
             "closing" => Self::Closing,
             "ignores_stop" => Self::IgnoresStop,
@@ -63,44 +66,26 @@ impl Place {
         })
     }
 
-    /// Whether it fails at once, and not at a later event.
+    /// Whether the actor fails now, and not at a later start or stop.
     fn is_immediate(self) -> bool {
-        matches!(self, Self::Handler | Self::Future | Self::Task)
+        matches!(self, Self::Handler | Self::Future | Self::Task | Self::Freeze)
     }
 }
 
-/// Makes the actor panic now.
-pub struct Crash(Place);
-
-impl Message for Crash {
+impl Message for Fault {
     type Result = ();
 }
 
-// All actors are on one thread. The plans outlive the incarnations.
+// All actors are on one thread. The plans outlive the runs.
 thread_local! {
-    /// How often an actor still fails at a place.
-    static PLANS: RefCell<BTreeMap<(String, Place), u32>> = const { RefCell::new(BTreeMap::new()) };
-    /// Makes present work fail.
-    static WORK: RefCell<BTreeMap<String, Weak<Notify>>> = const { RefCell::new(BTreeMap::new()) };
+    /// How many starts or stops of an actor still fail.
+    static PLANS: RefCell<BTreeMap<(String, Fault), u32>> = const { RefCell::new(BTreeMap::new()) };
     /// The present addresses.
-    static ACTORS: RefCell<BTreeMap<String, Recipient<Crash>>> = const { RefCell::new(BTreeMap::new()) };
+    static ACTORS: RefCell<BTreeMap<String, Recipient<Fault>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Wraps the work that an actor waits for.
-pub fn at_work<F: Future>(actor: &dyn Display, work: F) -> impl Future<Output = F::Output> + use<F> {
-    let fault = Rc::new(Notify::new());
-    WORK.with_borrow_mut(|work| work.insert(actor.to_string(), Rc::downgrade(&fault)));
-    async move {
-        tokio::select! {
-            biased;
-            done = work => done,
-            () = fault.notified() => fail(),
-        }
-    }
-}
-
-fn is_planned(actor: &str, place: Place) -> bool {
-    PLANS.with_borrow_mut(|plans| match plans.get_mut(&(actor.to_owned(), place)) {
+fn is_planned(actor: &str, fault: Fault) -> bool {
+    PLANS.with_borrow_mut(|plans| match plans.get_mut(&(actor.to_owned(), fault)) {
         Some(times) if *times > 0 => {
             *times -= 1;
             true
@@ -114,55 +99,62 @@ fn fail() -> ! {
     panic!("a test told this actor to panic")
 }
 
-/// Handles [`Crash`].
-pub fn crash<A: Actor<Context = Context<A>>>(actor: &A, Crash(place): Crash) -> ResponseActFuture<A, ()> {
-    match place {
-        Place::Future => {
-            let late = async {
-                tokio::task::yield_now().await;
-                fail()
-            };
-            Box::pin(late.into_actor(actor))
+async fn fail_later() {
+    tokio::task::yield_now().await;
+    fail()
+}
+
+/// Starts the actor, which tests call by this name.
+pub fn run<A>(name: impl Display, start: impl FnOnce() -> (Addr<A>, Running)) -> (Addr<A>, Running)
+where
+    A: Actor<Context = Context<A>> + Handler<Fault>,
+{
+    let name = name.to_string();
+    if is_planned(&name, Fault::Start) {
+        fail();
+    }
+    let (address, running) = start();
+    ACTORS.with_borrow_mut(|actors| {
+        actors.retain(|_, recipient| recipient.connected());
+        actors.insert(name, address.clone().recipient());
+    });
+    (address, running)
+}
+
+/// Makes the actor fail now.
+pub fn inject<A: Actor<Context = Context<A>>>(
+    actor: &A,
+    fault: Fault,
+    ctx: &mut Context<A>,
+) -> ResponseActFuture<A, ()> {
+    match fault {
+        Fault::Future => Box::pin(fail_later().into_actor(actor)),
+        Fault::Task => Box::pin(async { blocking(|| fail()).await.unwrap_or(()) }.into_actor(actor)),
+        Fault::Freeze => {
+            ctx.wait(pending().into_actor(actor));
+            Box::pin(async {}.into_actor(actor))
         }
-        Place::Task => Box::pin(async { blocking(|| fail()).await.unwrap_or(()) }.into_actor(actor)),
         _ => fail(),
     }
 }
 
-/// Called when the actor is started.
-pub fn start(actor: &dyn Display) {
-    if is_planned(&actor.to_string(), Place::Started) {
-        fail();
-    }
-}
-
-/// Called with the context of a new incarnation.
-pub fn register<A: Actor<Context = Context<A>> + Handler<Crash>>(actor: &dyn Display, ctx: &Context<A>) {
-    register_address(actor, &ctx.address());
-}
-
-/// Called with the address of a new incarnation.
-pub fn register_address<A: Actor<Context = Context<A>> + Handler<Crash>>(actor: &dyn Display, address: &Addr<A>) {
-    ACTORS.with_borrow_mut(|actors| {
-        actors.retain(|_, recipient| recipient.connected());
-        actors.insert(actor.to_string(), address.clone().recipient());
-    });
-}
-
 /// Called when the actor is asked to stop. True if it ignores that.
-pub fn ignores_stop<A: Actor<Context = Context<A>>>(actor: &A, name: &dyn Display, ctx: &mut Context<A>) -> bool {
+pub fn ignores_stop<A: Actor<Context = Context<A>>>(actor: &A, name: impl Display, ctx: &mut Context<A>) -> bool {
     let name = name.to_string();
-    if is_planned(&name, Place::Stop) {
+    if is_planned(&name, Fault::Stop) {
         fail();
     }
-    if is_planned(&name, Place::Closing) {
-        let late = async {
-            tokio::task::yield_now().await;
-            fail()
-        };
-        ctx.spawn(late.into_actor(actor));
+    if is_planned(&name, Fault::Closing) {
+        ctx.spawn(fail_later().into_actor(actor));
     }
-    is_planned(&name, Place::IgnoresStop)
+    is_planned(&name, Fault::IgnoresStop)
+}
+
+/// The interval, or that of the environment.
+#[must_use]
+pub fn heartbeat_interval(interval: Duration) -> Duration {
+    let milliseconds = std::env::var("XMPPD_HEARTBEAT_MS").ok().and_then(|value| value.parse().ok());
+    milliseconds.map_or(interval, Duration::from_millis)
 }
 
 /// Counts what is allocated: the resident memory of a process shows a small leak only after very long.
@@ -187,21 +179,18 @@ pub fn handle_request(request: &str) -> Option<String> {
         let named = if words.first() == Some(&"connection") { 2 } else { 1 };
         let (actor, how) = words.split_at_checked(named)?;
         let actor = actor.join(" ");
-        let (place, times) = match how {
-            [] => (Place::Handler, 1),
-            [place] => (Place::parse(place)?, 1),
-            [place, times] => (Place::parse(place)?, times.parse().ok()?),
+        let (fault, times) = match how {
+            [] => (Fault::Handler, 1),
+            [fault] => (Fault::parse(fault)?, 1),
+            [fault, times] => (Fault::parse(fault)?, times.parse().ok()?),
             _ => return None,
         };
-        if place == Place::Work {
-            return WORK.with_borrow(|work| work.get(&actor)?.upgrade()).map(|fault| fault.notify_one());
+        if fault.is_immediate() {
+            return ACTORS.with_borrow(|actors| actors.get(&actor).map(|address| address.do_send(fault)));
         }
-        if place.is_immediate() {
-            return ACTORS.with_borrow(|actors| actors.get(&actor).map(|address| address.do_send(Crash(place))));
-        }
-        PLANS.with_borrow_mut(|plans| plans.insert((actor, place), times));
+        PLANS.with_borrow_mut(|plans| plans.insert((actor, fault), times));
         Some(())
     });
-    let answer = if done.is_some() { "ok\n" } else { "error: no such actor, or no such place\n" };
+    let answer = if done.is_some() { "ok\n" } else { "error: no such actor, or no such fault\n" };
     Some(answer.to_owned())
 }

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::config::load;
-use crate::supervision::{ChildSpec, Intensity, RestartType, Running as Run, Shutdown, Stop, Strategy};
+use crate::config::load::load;
+use crate::supervision::lifecycle::Stop;
+use crate::supervision::running::Running as Run;
+use crate::supervision::spec::{ChildSpec, Intensity, RestartStrategy};
 use crate::testing::{paused, soon};
 
 const BASE: &str = "\
@@ -27,24 +29,22 @@ fn settings(text: &str) -> Settings {
     loaded.settings
 }
 
-/// A child that takes a second to stop; without a budget it is given up at its first failure.
-fn child(settings: Connection) -> ConnectionChild {
+/// A child that takes a second to stop, and is given up at its first failure.
+fn child(settings: ConnectionSettings) -> ConnectionChild {
     let spec = ChildSpec {
         id: settings.id,
-        restart: RestartType::Transient,
-        shutdown: Shutdown::Within(Duration::from_secs(1)),
-        budget: Some(Intensity { exits: 0, period: Duration::from_secs(60) }),
+        strategy: RestartStrategy::GiveUp(Intensity { exits: 0, period: Duration::from_secs(60) }),
+        stop_limit: Some(Duration::from_secs(1)),
     };
-    Child::with_settings(spec, settings, |_, settings: &Connection| {
+    NewChild::with_settings(spec, settings, |_, settings: &ConnectionSettings| {
         assert!(settings.username != "crash", "a test asks for it");
         Run::new(actix_rt::spawn(std::future::pending()), || ()).updated_by(|_| ())
     })
 }
 
 fn supervisor(running: &Settings) -> (Addr<ConnectionSupervisor>, Run) {
-    let intensity = Intensity { exits: 0, period: Duration::from_secs(60) };
     let children = running.enabled().cloned().map(child).collect();
-    Supervisor::new("connections", Strategy::OneForOne, intensity, children).unwrap().run()
+    Supervisor::without_escalation("connections", children).unwrap().run()
 }
 
 fn reconciler(supervisor: Addr<ConnectionSupervisor>) -> Reconciler {
@@ -53,11 +53,11 @@ fn reconciler(supervisor: Addr<ConnectionSupervisor>) -> Reconciler {
     Reconciler { supervisor: slot, new_child: Arc::new(child) }
 }
 
-/// Applies the settings; the changes in words, and what was refused.
+/// Applies the settings. Returns the changes in words, and the requests that failed.
 async fn apply(reconciler: &Reconciler, desired: &Settings) -> (String, Vec<String>) {
     let sent = reconciler.clone().apply(desired.general.clone(), desired.clone()).await.unwrap();
-    let refused = soon(sent.refused).await.iter().map(ToString::to_string).collect();
-    (sent.changes.to_string(), refused)
+    let failed = soon(sent.failed).await.iter().map(ToString::to_string).collect();
+    (sent.changes.to_string(), failed)
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn what_runs_becomes_what_is_desired() {
 }
 
 #[test]
-fn a_refused_request_is_reported_and_made_again() {
+fn a_failed_request_is_reported_and_made_again() {
     paused(async {
         let desired = settings(BASE);
         let (address, _running) = supervisor(&desired);
@@ -98,15 +98,15 @@ fn a_refused_request_is_reported_and_made_again() {
         apply(&reconciler, &desired).await;
         // It stays for a second, until its children have stopped.
         address.send(Stop).await.unwrap();
-        let (changes, refused) = apply(&reconciler, &desired).await;
+        let (changes, failed) = apply(&reconciler, &desired).await;
         assert_eq!(changes, "start connection 1, 2");
         let line = |id| {
             format!(
-                "connection {id}: the request to start failed: the supervisor is shutting down; \
-                 it is made again at the next reload"
+                "connection {id}: request to start failed: the supervisor is shutting down; \
+                 repeated at the next reload"
             )
         };
-        assert_eq!(refused, [line(1), line(2)]);
+        assert_eq!(failed, [line(1), line(2)]);
 
         let (next, _running) = supervisor(&Settings::default());
         reconciler.supervisor.set(next);

@@ -1,18 +1,18 @@
-//! Bytes that may be a password: wiped when they are dropped, and leave no copies behind while they grow.
+//! Bytes that may be a password: wiped when dropped, without copies left behind by growing.
 
 use std::ops::Deref;
 
 use zeroize::Zeroizing;
 
-/// A value's bytes.
+/// The bytes of a value.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Bytes(Zeroizing<Vec<u8>>);
 
 impl Bytes {
-    /// Adds a byte.
+    /// Appends a byte.
     pub(super) fn push(&mut self, byte: u8) {
         if self.0.len() == self.0.capacity() {
-            // A Vec that grows by itself does not wipe what it leaves.
+            // A Vec does not wipe the memory it leaves when it grows.
             let mut larger = Zeroizing::new(Vec::with_capacity((2 * self.0.capacity()).max(32)));
             larger.extend_from_slice(&self.0);
             self.0 = larger;
@@ -37,10 +37,10 @@ impl Deref for Bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::Bytes;
 
     #[test]
-    fn it_grows() {
+    fn growing_keeps_all_bytes() {
         let mut bytes = Bytes::default();
         let expected: Vec<u8> = (0..=255).cycle().take(10_000).collect();
         for byte in &expected {

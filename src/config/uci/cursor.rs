@@ -1,35 +1,35 @@
-//! Where the parser stands in the text, and how it takes one argument from it.
+//! The parser's position in the text, and how it takes words and arguments from it.
 //!
-//! libuci works in a buffer that holds one line, and more only while a quote or a backslash asks for the next. What it
-//! does in odd places follows from that buffer's contents; here `end` stands for the NUL at the end of it.
+//! libuci parses in a buffer that holds one line; a quote or a backslash at the end of a line appends the next one. Its
+//! behaviour in odd places follows from the contents of that buffer. Here `end` is the place of the buffer's final NUL.
 
-use super::Bytes;
+use super::bytes::Bytes;
 
-/// Where and why the text cannot be read.
+/// Where and why the text is not UCI.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct ParseError {
     pub(super) line: usize,
     pub(super) column: usize,
     pub(super) reason: &'static str,
     pub(super) opened: Option<(usize, usize)>,
 }
 
-/// A value taken from the line, and where it began. Without `Debug`: it may be a password.
+/// An argument of a command, and where it begins. It has no `Debug`: it may be a password.
 pub(super) struct Argument {
     pub(super) bytes: Bytes,
     pub(super) start: usize,
 }
 
-/// A reading position. Without `Debug`: there are passwords in the text.
+/// A position in the text. It has no `Debug`: the text contains passwords.
 pub(super) struct Cursor<'a> {
     text: &'a [u8],
-    /// The next byte to look at.
+    /// The next byte.
     pos: usize,
-    /// What was fetched ends before this byte; nothing of the line is left once `pos` is here.
+    /// The end of the fetched text: the line is used up when `pos` reaches it.
     end: usize,
-    /// Where the next line begins.
+    /// The beginning of the next line.
     next: usize,
-    /// The number of the last line fetched, from 1, and where it begins.
+    /// The number of the last line fetched, from 1, and its beginning.
     line: usize,
     line_start: usize,
 }
@@ -49,13 +49,13 @@ impl<'a> Cursor<'a> {
         self.line
     }
 
-    /// Leaves what remains of this line and goes to the next; false at the end of the text.
+    /// Moves to the next line; false at the end of the text.
     pub(super) fn next_line(&mut self) -> bool {
         self.fetch();
         self.pos < self.end
     }
 
-    /// Goes on in the next line, as a part of this one.
+    /// Appends the next line to this one.
     fn fetch(&mut self) {
         self.pos = self.next;
         if self.next < self.text.len() {
@@ -77,9 +77,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The next word of the line that blanks and tabs alone end, and where it begins; none if nothing is left.
-    ///
-    /// True if such a blank follows: it is skipped.
+    /// Takes the next word, which only a blank or a tab ends: the word, its beginning, and whether a blank or tab followed
+    /// (which is skipped). None at the end of the line.
     pub(super) fn word(&mut self) -> Option<(&'a [u8], usize, bool)> {
         while matches!(self.peek(), Some(b' ' | b'\t')) {
             self.pos += 1;
@@ -94,8 +93,8 @@ impl<'a> Cursor<'a> {
         (!word.is_empty()).then_some((word, start, ended))
     }
 
-    /// The next argument; empty if nothing is left of the command.
-    pub(super) fn argument(&mut self) -> Result<Argument, Fault> {
+    /// Takes the next argument; an empty one at the end of the command.
+    pub(super) fn argument(&mut self) -> Result<Argument, ParseError> {
         self.skip_space();
         let start = self.pos;
         let mut bytes = Bytes::default();
@@ -103,8 +102,8 @@ impl<'a> Cursor<'a> {
             self.pos += 1;
             return Ok(Argument { bytes, start });
         }
-        // libuci shortens the argument in place. While nothing was left out its end is the place it has read to, and
-        // the NUL it then writes there hides a `;`, and with it the rest of the line.
+        // libuci unquotes the argument in place and terminates it with a NUL. In an argument without quotes and backslashes
+        // that NUL overwrites the `;` behind it, which hides the rest of the line.
         let mut shortened = false;
         let mut stopped = false;
         loop {
@@ -147,8 +146,8 @@ impl<'a> Cursor<'a> {
         Ok(Argument { bytes, start })
     }
 
-    /// A quoted string; the cursor stands on its opening quote.
-    fn quoted(&mut self, quote: u8, bytes: &mut Bytes) -> Result<(), Fault> {
+    /// Takes a quoted string; the cursor is at its opening quote.
+    fn quoted(&mut self, quote: u8, bytes: &mut Bytes) -> Result<(), ParseError> {
         let opened = (self.line, self.column(self.pos));
         self.pos += 1;
         loop {
@@ -167,16 +166,16 @@ impl<'a> Cursor<'a> {
                     self.fetch();
                     if self.peek().is_none() {
                         let reason = if quote == b'"' { "EOF with unterminated \"" } else { "EOF with unterminated '" };
-                        let mut fault = self.fault(before, reason);
-                        fault.opened = Some(opened);
-                        return Err(fault);
+                        let mut error = self.error(before, reason);
+                        error.opened = Some(opened);
+                        return Err(error);
                     }
                 }
             }
         }
     }
 
-    /// A backslash and what it stands before: a byte to be taken as it is, or a line's end to be passed over.
+    /// Takes a backslash and the byte behind it; at the end of a line it joins the next line.
     fn escaped(&mut self, bytes: &mut Bytes) {
         self.pos += 1;
         let rest = self.text.get(self.pos..self.end).unwrap_or_default();
@@ -189,7 +188,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The place in the line that was fetched last, from 1; what began in an earlier line is told from where we stand.
+    /// The column of `at` in the last line fetched, from 1. A position in an earlier line gives the current column.
     fn column(&self, at: usize) -> usize {
         let at = if at < self.line_start { self.pos } else { at };
         let past_newline = at > self.line_start && self.text.get(at - 1) == Some(&b'\n');
@@ -200,7 +199,7 @@ impl<'a> Cursor<'a> {
         self.pos
     }
 
-    pub(super) fn fault(&self, at: usize, reason: &'static str) -> Fault {
-        Fault { line: self.line, column: self.column(at), reason, opened: None }
+    pub(super) fn error(&self, at: usize, reason: &'static str) -> ParseError {
+        ParseError { line: self.line, column: self.column(at), reason, opened: None }
     }
 }

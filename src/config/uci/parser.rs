@@ -1,21 +1,37 @@
-//! Lines to commands, commands to sections.
+//! Parses the commands of a UCI file.
 
-use super::Package;
-use super::builder::Builder;
-use super::cursor::{Argument, Cursor, Fault};
+use std::path::Path;
 
-/// Reads the whole text. Its time is linear in the text's length.
-pub(super) fn parse(text: &[u8]) -> Result<Package, Fault> {
+use super::builder::PackageBuilder;
+use super::cursor::{Argument, Cursor, ParseError};
+use super::package::Package;
+use super::syntax_error::SyntaxError;
+
+/// Parses the text of `file` in time linear in its length; the name is for errors only.
+///
+/// # Errors
+/// The first place at which libuci would refuse the file.
+pub fn parse(file: &Path, text: &[u8]) -> Result<Package, SyntaxError> {
+    parse_commands(text).map_err(|ParseError { line, column, reason, opened }| SyntaxError {
+        file: file.to_owned(),
+        line,
+        column,
+        reason,
+        opened,
+    })
+}
+
+fn parse_commands(text: &[u8]) -> Result<Package, ParseError> {
     refuse_nul(text)?;
-    let mut parser = Parser { cursor: Cursor::new(text), sections: Builder::default() };
+    let mut parser = Parser { cursor: Cursor::new(text), package: PackageBuilder::default() };
     while parser.cursor.next_line() {
         parser.cursor.skip_space();
         while parser.command()? {}
     }
-    Ok(parser.sections.finish())
+    Ok(parser.package.finish())
 }
 
-fn refuse_nul(text: &[u8]) -> Result<(), Fault> {
+fn refuse_nul(text: &[u8]) -> Result<(), ParseError> {
     let Some(at) = text.iter().position(|&byte| byte == 0) else {
         return Ok(());
     };
@@ -23,17 +39,17 @@ fn refuse_nul(text: &[u8]) -> Result<(), Fault> {
     let lines = before.split(|&byte| byte == b'\n');
     let (line, last) = lines.enumerate().last().unwrap_or_default();
     let (line, column) = (line + 1, last.len() + 1);
-    Err(Fault { line, column, reason: "NUL byte in the file", opened: None })
+    Err(ParseError { line, column, reason: "NUL byte in the file", opened: None })
 }
 
 struct Parser<'a> {
     cursor: Cursor<'a>,
-    sections: Builder,
+    package: PackageBuilder,
 }
 
 impl Parser<'_> {
-    /// Reads one command; false if the line has no more.
-    fn command(&mut self) -> Result<bool, Fault> {
+    /// Parses one command; false if the line has no more.
+    fn command(&mut self) -> Result<bool, ParseError> {
         let Some((word, start, ended)) = self.cursor.word() else {
             return Ok(false);
         };
@@ -43,20 +59,20 @@ impl Parser<'_> {
             b"config" | b"c" => self.config(ended)?,
             b"option" | b"o" => self.option(false, start, ended)?,
             b"list" | b"l" => self.option(true, start, ended)?,
-            _ => return Err(self.cursor.fault(start, "invalid command")),
+            _ => return Err(self.cursor.error(start, "invalid command")),
         }
         Ok(true)
     }
 
-    /// A file is one package, whatever it is called in it.
-    fn package(&mut self, ended: bool) -> Result<(), Fault> {
+    /// `package NAME` has no effect: a file is one package, whatever its name.
+    fn package(&mut self, ended: bool) -> Result<(), ParseError> {
         self.require(ended, "package without name")?;
         let name = self.required()?;
         self.check(&name, |byte| is_name(byte) || byte == b'-', "invalid character in name field")?;
         self.end_of_command()
     }
 
-    fn config(&mut self, ended: bool) -> Result<(), Fault> {
+    fn config(&mut self, ended: bool) -> Result<(), ParseError> {
         let line = self.cursor.line();
         self.require(ended, "config without name")?;
         let kind = self.required()?;
@@ -64,13 +80,13 @@ impl Parser<'_> {
         let name = self.cursor.argument()?;
         self.check(&name, is_name, "invalid character in name field")?;
         self.end_of_command()?;
-        self.sections.open(&kind.bytes, &name.bytes, line).map_err(|reason| self.cursor.fault(kind.start, reason))
+        self.package.open(&kind.bytes, &name.bytes, line).map_err(|reason| self.cursor.error(kind.start, reason))
     }
 
-    fn option(&mut self, list: bool, start: usize, ended: bool) -> Result<(), Fault> {
+    fn option(&mut self, list: bool, start: usize, ended: bool) -> Result<(), ParseError> {
         let line = self.cursor.line();
-        if !self.sections.is_open() {
-            return Err(self.cursor.fault(start, "option/list command found before the first section"));
+        if !self.package.has_open_section() {
+            return Err(self.cursor.error(start, "option/list command found before the first section"));
         }
         self.require(ended, "option without name")?;
         let name = self.required()?;
@@ -78,44 +94,40 @@ impl Parser<'_> {
         let value = self.cursor.argument()?;
         self.end_of_command()?;
         if list {
-            self.sections.add(&name.bytes, value.bytes, line);
+            self.package.add(&name.bytes, value.bytes, line);
         } else {
-            self.sections.set(&name.bytes, value.bytes, line);
+            self.package.set(&name.bytes, value.bytes, line);
         }
         Ok(())
     }
 
-    fn require(&self, condition: bool, reason: &'static str) -> Result<(), Fault> {
-        if condition { Ok(()) } else { Err(self.cursor.fault(self.cursor.position(), reason)) }
+    fn require(&self, condition: bool, reason: &'static str) -> Result<(), ParseError> {
+        if condition { Ok(()) } else { Err(self.cursor.error(self.cursor.position(), reason)) }
     }
 
-    fn required(&mut self) -> Result<Argument, Fault> {
+    /// Takes an argument that must not be empty.
+    fn required(&mut self) -> Result<Argument, ParseError> {
         let argument = self.cursor.argument()?;
-        self.check_present(&argument)?;
+        if argument.bytes.is_empty() {
+            return Err(self.cursor.error(argument.start, "insufficient arguments"));
+        }
         Ok(argument)
     }
 
-    fn check_present(&self, argument: &Argument) -> Result<(), Fault> {
-        if argument.bytes.is_empty() {
-            return Err(self.cursor.fault(argument.start, "insufficient arguments"));
-        }
-        Ok(())
-    }
-
-    fn check(&self, argument: &Argument, legal: fn(u8) -> bool, reason: &'static str) -> Result<(), Fault> {
-        if argument.bytes.iter().all(|&byte| legal(byte)) {
+    fn check(&self, argument: &Argument, is_allowed: fn(u8) -> bool, reason: &'static str) -> Result<(), ParseError> {
+        if argument.bytes.iter().all(|&byte| is_allowed(byte)) {
             return Ok(());
         }
-        Err(self.cursor.fault(argument.start, reason))
+        Err(self.cursor.error(argument.start, reason))
     }
 
-    /// Nothing, or a `;`, is left of the command.
-    fn end_of_command(&mut self) -> Result<(), Fault> {
+    /// Refuses a further argument; `;` ends a command.
+    fn end_of_command(&mut self) -> Result<(), ParseError> {
         let extra = self.cursor.argument()?;
         if extra.bytes.is_empty() {
             return Ok(());
         }
-        Err(self.cursor.fault(extra.start, "too many arguments"))
+        Err(self.cursor.error(extra.start, "too many arguments"))
     }
 }
 

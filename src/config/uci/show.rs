@@ -1,10 +1,10 @@
-//! Sections back to text.
+//! Prints sections.
 
 use std::collections::HashMap;
 
-use super::{Item, Package, Section, Value};
+use super::package::{OptionValue, Package, Section};
 
-/// Each section's name as `uci show` has it: an anonymous one is `@TYPE[INDEX]`, its place among all of its type.
+/// The name of each section in `uci show`; an anonymous one is `@TYPE[INDEX]`, its index among all sections of the type.
 pub(crate) fn labels(package: &Package) -> Vec<String> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut labels = Vec::with_capacity(package.sections.len());
@@ -16,7 +16,7 @@ pub(crate) fn labels(package: &Package) -> Vec<String> {
     labels
 }
 
-/// What `uci show PACKAGE` prints, byte for byte.
+/// Prints what `uci show PACKAGE` prints, byte for byte.
 #[must_use]
 pub fn show(package: &Package, package_name: &str) -> Vec<u8> {
     let mut out = Vec::new();
@@ -24,7 +24,7 @@ pub fn show(package: &Package, package_name: &str) -> Vec<u8> {
         out.extend_from_slice(format!("{package_name}.{label}={}\n", section.kind).as_bytes());
         for entry in &section.options {
             out.extend_from_slice(format!("{package_name}.{label}.{}=", entry.name).as_bytes());
-            for (at, item) in items(&entry.value).iter().enumerate() {
+            for (at, item) in entry.value.items().iter().enumerate() {
                 if at > 0 {
                     out.push(b' ');
                 }
@@ -36,7 +36,7 @@ pub fn show(package: &Package, package_name: &str) -> Vec<u8> {
     out
 }
 
-/// The sections as a UCI file: parsed again it gives the same sections, apart from their lines.
+/// Prints the sections as a UCI file. Parsing it gives the same sections but for their lines.
 #[must_use]
 pub fn print(package: &Package) -> Vec<u8> {
     let mut out = Vec::new();
@@ -49,8 +49,8 @@ pub fn print(package: &Package) -> Vec<u8> {
         }
         out.push(b'\n');
         for entry in &section.options {
-            let keyword = if matches!(entry.value, Value::Text(_)) { "option" } else { "list" };
-            for item in items(&entry.value) {
+            let keyword = if matches!(entry.value, OptionValue::Text(_)) { "option" } else { "list" };
+            for item in entry.value.items() {
                 out.extend_from_slice(format!("\t{keyword} {} ", entry.name).as_bytes());
                 quote(&item.bytes, &mut out);
                 out.push(b'\n');
@@ -58,13 +58,6 @@ pub fn print(package: &Package) -> Vec<u8> {
         }
     }
     out
-}
-
-fn items(value: &Value) -> &[Item] {
-    match value {
-        Value::Text(item) => std::slice::from_ref(item),
-        Value::List(items) => items,
-    }
 }
 
 fn quote(bytes: &[u8], out: &mut Vec<u8>) {

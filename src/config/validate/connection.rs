@@ -1,69 +1,75 @@
-//! A `config connection` section.
+//! Validates a `config connection` section.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::model::{Connection, ConnectionId, Password, Retry};
+use crate::config::model::{ConnectionId, ConnectionSettings, KeepAlive, Password, Retry, ServerAlgorithm};
 use crate::config::section_reader::SectionReader;
-use crate::config::values::{Alias, Domain, Resource, Short, UserName, Whole};
+use crate::config::values::names::{Alias, Domain, Resource, UserName};
+use crate::config::values::numbers::{U16From, U32InRange};
 
-/// `password`, characters.
+/// Maximum length of `password` in characters.
 const PASSWORD_MAX: usize = 256;
 
-/// What a section comes to.
+/// What a section is.
 #[derive(Debug)]
-pub(crate) enum Outcome {
-    /// Valid; its servers are still to be added.
-    Valid(Box<Connection>),
-    /// Not enabled, and without what a connection needs: a template that is not filled in yet.
-    Blank,
-    /// Something is wrong with it.
+pub(crate) enum Validation {
+    /// Valid; its servers are not added yet.
+    Valid(Box<ConnectionSettings>),
+    /// A template: not enabled, and `username` or `domain` is not filled in.
+    Template,
+    /// Invalid.
     Refused,
 }
 
-/// `con_inst`: given, or the section's position among its kind, from 1. None if what is given is wrong.
-pub(crate) fn instance(reader: &mut SectionReader<'_>, option: &str, position: u32) -> Option<u32> {
-    if !reader.is_given(option) {
-        return Some(position);
-    }
-    reader.get::<Whole<1, { u32::MAX }>>(option).map(|Whole(instance)| instance)
-}
-
-/// The connection's id, and what the section comes to; what is wrong is noted in the reader.
-pub(crate) fn connection(reader: &mut SectionReader<'_>, position: u32) -> (Option<ConnectionId>, Outcome) {
-    let id = instance(reader, "con_inst", position).map(ConnectionId);
+/// Validates the section. The problems are in the reader; the number is none if `con_inst` is wrong.
+///
+/// `position`: the section's position among the connections, from 1, which is the default of `con_inst`.
+pub(crate) fn connection(reader: &mut SectionReader<'_>, position: u32) -> (Option<ConnectionId>, Validation) {
+    let id = con_inst(reader, position);
     let enable = reader.get::<bool>("enable");
-    let blank = enable == Some(false) && !(reader.is_given("username") && reader.is_given("domain"));
-    let required = |reader: &mut SectionReader<'_>, option: &str| {
-        if !blank && !reader.is_given(option) {
+    let is_template = enable == Some(false) && !(reader.is_given("username") && reader.is_given("domain"));
+    for option in ["username", "domain"] {
+        if !is_template && !reader.is_given(option) {
             reader.refuse(option, None, "required");
         }
+    }
+    let settings = settings(reader, id, enable);
+    let validation = match settings {
+        _ if reader.is_refused() => Validation::Refused,
+        _ if is_template => Validation::Template,
+        Some(settings) => Validation::Valid(Box::new(settings)),
+        None => Validation::Refused,
     };
-    required(reader, "username");
-    required(reader, "domain");
-    let draft = draft(reader, id, enable);
-    let outcome = match draft {
-        _ if reader.is_refused() => Outcome::Refused,
-        _ if blank => Outcome::Blank,
-        Some(connection) => Outcome::Valid(Box::new(connection)),
-        None => Outcome::Refused,
-    };
-    (id, outcome)
+    (id, validation)
 }
 
-fn draft(reader: &mut SectionReader<'_>, id: Option<ConnectionId>, enable: Option<bool>) -> Option<Connection> {
+fn con_inst(reader: &mut SectionReader<'_>, position: u32) -> Option<ConnectionId> {
+    if !reader.is_given("con_inst") {
+        return Some(ConnectionId(position));
+    }
+    reader.get::<U32InRange<1, { u32::MAX }>>("con_inst").map(|U32InRange(number)| ConnectionId(number))
+}
+
+/// Reads all options, so that all problems are found; none if a required one is missing or wrong.
+fn settings(
+    reader: &mut SectionReader<'_>,
+    id: Option<ConnectionId>,
+    enable: Option<bool>,
+) -> Option<ConnectionSettings> {
     let alias = reader.get::<Alias>("con_alias");
     let username = reader.get::<UserName>("username");
     let password = password(reader);
     let domain = reader.get::<Domain>("domain");
     let resource = reader.get::<Resource>("resource");
-    let use_tls = reader.get("usetls");
-    let tls_ca = reader.get("tls_ca");
-    let tls_verify = reader.get("tls_verify");
-    let keepalive = reader.get("interval");
+    let use_tls = reader.get::<bool>("usetls");
+    let tls_ca = reader.get::<PathBuf>("tls_ca");
+    let tls_verify = reader.get::<bool>("tls_verify");
+    let keepalive = reader.get::<KeepAlive>("interval");
     let retry = retry(reader);
-    let algorithm = reader.get("serveralgorithm");
+    let algorithm = reader.get::<ServerAlgorithm>("serveralgorithm");
     let id = id?;
-    Some(Connection {
+    Some(ConnectionSettings {
         id,
         enable: enable?,
         alias: alias.map_or_else(|| format!("cpe-{id}"), |Alias(alias)| alias),
@@ -90,10 +96,10 @@ fn password(reader: &mut SectionReader<'_>) -> Password {
 }
 
 fn retry(reader: &mut SectionReader<'_>) -> Option<Retry> {
-    let attempts = reader.get::<Whole<0, { u32::MAX }>>("attempt");
-    let initial = reader.get::<Short<1>>("initial_retry_interval");
-    let multiplier = reader.get::<Short<1000>>("retry_interval_multiplier");
-    let max = reader.get::<Whole<1, { u32::MAX }>>("retry_max_interval");
+    let attempts = reader.get::<U32InRange<0, { u32::MAX }>>("attempt");
+    let initial = reader.get::<U16From<1>>("initial_retry_interval");
+    let multiplier = reader.get::<U16From<1000>>("retry_interval_multiplier");
+    let max = reader.get::<U32InRange<1, { u32::MAX }>>("retry_max_interval");
     Some(Retry {
         attempts: attempts?.0,
         initial: Duration::from_secs(u64::from(initial?.0)),

@@ -1,34 +1,44 @@
-//! Section `config xmpp 'xmpp'`.
+//! Validates the section `config xmpp 'xmpp'`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jid::Jid;
 
-use crate::config::model::{ConnectionId, General, Notify};
-use crate::config::problem::presentable;
-use crate::config::references::{Connections, Referent};
+use crate::config::model::{ConnectionId, General, LogLevel, Notify};
+use crate::config::references::{ConnectionIndex, Reference};
 use crate::config::section_reader::SectionReader;
-use crate::config::values::{Items, NotifyBy, Short, Whole, Words};
+use crate::config::values::keywords::NotifyMethod;
+use crate::config::values::lists::Items;
+use crate::config::values::names::NotifyCommand;
+use crate::config::values::numbers::{U16From, U32InRange};
+use crate::text::presentable;
 
-/// `allowed_jid`: items, and characters of each (TR-181, `ConnReqAllowedJabberIDs`).
-const ALLOWED_MAX: (usize, usize) = (32, 256);
+/// Maximum number of items in `allowed_jid` (TR-181, `ConnReqAllowedJabberIDs`).
+const ALLOWED_MAX_ITEMS: usize = 32;
 
-/// The settings of the section; what is wrong is noted in the reader.
+/// Maximum length of an item of `allowed_jid`, in characters.
+const ALLOWED_MAX_LENGTH: usize = 256;
+
+/// Validates the section; none if it is refused. The problems are in the reader.
 ///
-/// `enable`: the value of that option if it is not given.
-pub(crate) fn general(reader: &mut SectionReader<'_>, enable: bool, connections: &Connections) -> Option<General> {
-    let accepting = accepting(reader, connections);
+/// `default_enable`: the value of `enable` if it is not given.
+pub(crate) fn general(
+    reader: &mut SectionReader<'_>,
+    default_enable: bool,
+    connections: &ConnectionIndex,
+) -> Option<General> {
+    let accepts_requests = accepts_requests(reader, connections);
     let allowed = allowed(reader);
     let notify = notify(reader);
-    let enable = if reader.is_given("enable") { reader.get("enable") } else { Some(enable) };
-    let log_level = reader.get("loglevel");
-    let timeout = reader.get::<Whole<100, 10_000>>("notify_timeout_ms");
-    let limit = reader.get::<Short<0>>("connreq_limit");
-    let period = reader.get::<Whole<1, 86_400>>("connreq_period");
+    let enable = if reader.is_given("enable") { reader.get::<bool>("enable") } else { Some(default_enable) };
+    let log_level = reader.get::<LogLevel>("loglevel");
+    let timeout = reader.get::<U32InRange<100, 10_000>>("notify_timeout_ms");
+    let limit = reader.get::<U16From<0>>("connreq_limit");
+    let period = reader.get::<U32InRange<1, 86_400>>("connreq_period");
     Some(General {
         enable: enable?,
-        accepting: accepting?,
+        accepts_requests: accepts_requests?,
         allowed: allowed?,
         log_level: log_level?,
         notify: notify?,
@@ -39,30 +49,31 @@ pub(crate) fn general(reader: &mut SectionReader<'_>, enable: bool, connections:
     .filter(|_| !reader.is_refused())
 }
 
-fn accepting(reader: &mut SectionReader<'_>, connections: &Connections) -> Option<BTreeSet<ConnectionId>> {
+fn accepts_requests(reader: &mut SectionReader<'_>, connections: &ConnectionIndex) -> Option<BTreeSet<ConnectionId>> {
     let items: Items = reader.extract("id")?;
     let names_first = reader.given_as("id") == Some("conn_req_connection");
     let mut ids = BTreeSet::new();
-    let mut good = true;
+    let mut is_valid = true;
     for entry in items.words().into_iter().filter(|entry| *entry != "0") {
-        match connections.find(entry, names_first) {
-            // A number that is unknown may be added later.
-            Referent::Connection(id) | Referent::UnknownNumber(id) => {
+        match connections.resolve(entry, names_first) {
+            // A connection with an unknown number may be added later.
+            Reference::Connection(id) | Reference::UnknownNumber(id) => {
                 ids.insert(id);
             }
-            Referent::Unclear => {}
-            Referent::UnknownName => {
-                let message = format!("there is no connection '{}'; {}", presentable(entry), connections.list());
+            Reference::InvalidSection => {}
+            Reference::UnknownName => {
+                let suggestion = connections.suggestion(entry);
+                let message = format!("there is no connection '{}'; {connections}{suggestion}", presentable(entry));
                 reader.warn(Some("id"), message);
             }
-            Referent::Malformed => {
-                good = false;
+            Reference::Malformed => {
+                is_valid = false;
                 let message = "expected con_inst numbers or section names of connections, or 0 for none";
                 reader.refuse("id", Some(entry), message);
             }
         }
     }
-    good.then_some(ids)
+    is_valid.then_some(ids)
 }
 
 fn allowed(reader: &mut SectionReader<'_>) -> Option<Vec<Jid>> {
@@ -72,12 +83,12 @@ fn allowed(reader: &mut SectionReader<'_>) -> Option<Vec<Jid>> {
     let items: Items = reader.extract("allowed_jid")?;
     let entries = items.entries();
     if entries.is_empty() && !items.is_blank() {
-        // An empty list allows everyone: that is not to come of a slip.
-        reader.refuse("allowed_jid", None, "no JID in it");
+        // An empty list allows everyone, which a typo must not do.
+        reader.refuse("allowed_jid", None, "contains no JID");
         return None;
     }
-    if entries.len() > ALLOWED_MAX.0 {
-        let message = format!("{} JIDs, expected at most {}", entries.len(), ALLOWED_MAX.0);
+    if entries.len() > ALLOWED_MAX_ITEMS {
+        let message = format!("{} JIDs, expected at most {ALLOWED_MAX_ITEMS}", entries.len());
         reader.refuse("allowed_jid", None, message);
         return None;
     }
@@ -92,12 +103,12 @@ fn allowed(reader: &mut SectionReader<'_>) -> Option<Vec<Jid>> {
 }
 
 fn not_a_jid(entry: &str) -> String {
-    format!("'{}' is not a JID of up to {} characters", presentable(entry), ALLOWED_MAX.1)
+    format!("'{}' is not a JID of up to {ALLOWED_MAX_LENGTH} characters", presentable(entry))
 }
 
-/// A JID, normalized; the dot that may end its domain is not a part of it (RFC 7622, section 3.2).
+/// Parses and normalizes a JID. A final dot of its domain is dropped (RFC 7622, section 3.2).
 fn jid(text: &str) -> Option<Jid> {
-    if text.chars().nth(ALLOWED_MAX.1).is_some() {
+    if text.chars().nth(ALLOWED_MAX_LENGTH).is_some() {
         return None;
     }
     let (bare, resource) = text.split_at(text.find('/').unwrap_or(text.len()));
@@ -106,12 +117,12 @@ fn jid(text: &str) -> Option<Jid> {
 }
 
 fn notify(reader: &mut SectionReader<'_>) -> Option<Notify> {
-    let by = reader.get::<NotifyBy>("notify");
-    let words = reader.get::<Words>("notify_command");
-    match (by?, words) {
-        (NotifyBy::Ubus, _) => Some(Notify::Ubus),
-        (NotifyBy::Command, Some(Words(words))) => Some(Notify::Command(words)),
-        (NotifyBy::Command, None) => {
+    let method = reader.get::<NotifyMethod>("notify");
+    let command = reader.get::<NotifyCommand>("notify_command");
+    match (method?, command) {
+        (NotifyMethod::Ubus, _) => Some(Notify::Ubus),
+        (NotifyMethod::Command, Some(NotifyCommand(words))) => Some(Notify::Command(words)),
+        (NotifyMethod::Command, None) => {
             if !reader.is_given("notify_command") {
                 reader.refuse("notify_command", None, "required with notify 'command'");
             }

@@ -1,16 +1,18 @@
-//! A `config connection_server` section.
+//! Validates a `config connection_server` section.
 
 use crate::config::model::{ConnectionId, Server};
-use crate::config::references::{Connections, Referent};
+use crate::config::references::{ConnectionIndex, Reference};
+use crate::config::schema::DM_PARENT;
 use crate::config::section_reader::SectionReader;
-use crate::config::values::{Address, Alias, Short, Weight, Whole};
+use crate::config::values::names::{Alias, HostAddress};
+use crate::config::values::numbers::{U16From, U32InRange, Weight};
 
-/// `con_id`: the connection that the row belongs to; none if that cannot be told.
+/// Resolves `con_id`, the connection that the row belongs to; none if it is unknown.
 ///
-/// `is_incomplete`: there is a connection whose number is wrong, which is reported already.
+/// `is_incomplete`: the number of some connection is wrong, so that an unknown number is not reported.
 pub(crate) fn parent(
     reader: &mut SectionReader<'_>,
-    connections: &Connections,
+    connections: &ConnectionIndex,
     is_incomplete: bool,
 ) -> Option<ConnectionId> {
     if !reader.is_given("con_id") {
@@ -19,28 +21,31 @@ pub(crate) fn parent(
         return None;
     }
     let text: String = reader.extract("con_id")?;
-    match connections.find(&text, reader.given_as("con_id") == Some("con_name")) {
-        Referent::Connection(id) => return Some(id),
-        Referent::Unclear => {}
-        Referent::UnknownNumber(_) if is_incomplete => {}
-        Referent::UnknownNumber(_) | Referent::UnknownName => {
-            let message = format!("there is no connection with this con_inst or section name; {}", connections.list());
+    let is_name = matches!(reader.given_as("con_id"), Some("con_name" | DM_PARENT));
+    match connections.resolve(&text, is_name) {
+        Reference::Connection(id) => return Some(id),
+        Reference::InvalidSection => {}
+        Reference::UnknownNumber(_) if is_incomplete => {}
+        Reference::UnknownNumber(_) | Reference::UnknownName => {
+            let suggestion = connections.suggestion(&text);
+            let message =
+                format!("there is no connection with this con_inst or section name; {connections}{suggestion}");
             reader.refuse("con_id", Some(&text), message);
         }
-        Referent::Malformed => {
-            let message = format!("expected the con_inst or the section name of a connection; {}", connections.list());
+        Reference::Malformed => {
+            let message = format!("expected the con_inst or the section name of a connection; {connections}");
             reader.refuse("con_id", Some(&text), message);
         }
     }
     None
 }
 
-/// The row's instance number if it can be told, and the row if nothing is wrong with it.
+/// Validates the row: its instance number if it is known, and the row if it is valid.
 ///
-/// `position`: the row's place among those of its connection, from 1.
+/// `position`: the row's position among those of its connection, from 1, which is the default of `con_srv_inst`.
 pub(crate) fn server(reader: &mut SectionReader<'_>, position: u32) -> (Option<u32>, Option<Server>) {
     let instance = if reader.is_given("con_srv_inst") {
-        reader.get::<Whole<0, { u32::MAX }>>("con_srv_inst").map(|Whole(instance)| instance)
+        reader.get::<U32InRange<0, { u32::MAX }>>("con_srv_inst").map(|U32InRange(instance)| instance)
     } else {
         Some(position)
     };
@@ -51,9 +56,9 @@ pub(crate) fn server(reader: &mut SectionReader<'_>, position: u32) -> (Option<u
 fn row(reader: &mut SectionReader<'_>, instance: Option<u32>) -> Option<Server> {
     let enable = reader.get::<bool>("enable");
     let alias = reader.get::<Alias>("con_srv_alias");
-    let address = reader.get::<Address>("server_address");
-    let port = reader.get::<Short<1>>("port");
-    let priority = reader.get::<Short<0>>("priority");
+    let address = reader.get::<HostAddress>("server_address");
+    let port = reader.get::<U16From<1>>("port");
+    let priority = reader.get::<U16From<0>>("priority");
     let weight = reader.get::<Weight>("weight");
     if enable == Some(true) && !reader.is_given("server_address") {
         reader.refuse("server_address", None, "required in an enabled row");
@@ -63,7 +68,7 @@ fn row(reader: &mut SectionReader<'_>, instance: Option<u32>) -> Option<Server> 
         instance,
         enable: enable?,
         alias: alias.map_or_else(|| format!("cpe-{instance}"), |Alias(alias)| alias),
-        address: address.map(|Address(address)| address),
+        address: address.map(|HostAddress(address)| address),
         port: port?.0,
         priority: priority?.0,
         weight: weight?.0,

@@ -1,8 +1,8 @@
-//! Options of which there can be several values.
+//! Options with several values.
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-/// A list: the items of a UCI list, or one string.
+/// The values of an option that is written as a UCI list or as one string.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Items {
     /// `option`
@@ -38,7 +38,8 @@ impl<'de> Deserialize<'de> for Items {
 }
 
 impl Items {
-    /// The entries: an item of a list is an entry as it is, a string is split at blanks and commas.
+    /// The values where they may contain blanks and commas: the items of a list as they are; a string is split at blanks
+    /// and commas.
     pub(crate) fn entries(&self) -> Vec<&str> {
         match self {
             Self::One(text) => split(text).collect(),
@@ -46,7 +47,7 @@ impl Items {
         }
     }
 
-    /// The entries, where none of them can have blanks or commas in it.
+    /// The values where none may contain blanks or commas: the items of a list are split as well.
     pub(crate) fn words(&self) -> Vec<&str> {
         match self {
             Self::One(text) => split(text).collect(),
@@ -54,7 +55,7 @@ impl Items {
         }
     }
 
-    /// Whether anything but white space is written.
+    /// Whether all values are white space.
     pub(crate) fn is_blank(&self) -> bool {
         match self {
             Self::One(text) => text.trim().is_empty(),

@@ -1,12 +1,12 @@
-//! Names, addresses and paths.
+//! Names, addresses, paths and commands.
 
 use std::path::PathBuf;
 
 use jid::{DomainPart, NodePart, ResourcePart};
 
-use super::FromText;
+use super::from_text::FromText;
 
-/// `con_alias`, `con_srv_alias`: it stands in log lines and in the environment of the notify command.
+/// `con_alias`, `con_srv_alias`. They appear in log lines and in the environment of the notify command.
 #[derive(Debug)]
 pub(crate) struct Alias(pub(crate) String);
 
@@ -21,7 +21,7 @@ impl FromText for Alias {
     }
 }
 
-/// `username`, kept as it is written.
+/// `username`, not normalized.
 #[derive(Debug)]
 pub(crate) struct UserName(pub(crate) String);
 
@@ -36,13 +36,13 @@ impl FromText for UserName {
     }
 }
 
-/// `domain`, normalized: another spelling of the same domain is no change.
+/// `domain`, normalized, so that another spelling is not a change.
 #[derive(Debug)]
 pub(crate) struct Domain(pub(crate) String);
 
 impl FromText for Domain {
     fn from_text(text: &str) -> Option<Self> {
-        // In a JID an IPv6 address stands in brackets (RFC 7622, section 3.2).
+        // A JID has an IPv6 address in brackets (RFC 7622, section 3.2).
         let literal = text.parse::<std::net::Ipv6Addr>().map(|address| format!("[{address}]"));
         let domain = DomainPart::new(literal.as_deref().unwrap_or(text)).ok()?;
         Some(Self(domain.as_str().to_owned()))
@@ -53,7 +53,7 @@ impl FromText for Domain {
     }
 }
 
-/// `resource`
+/// `resource`, normalized.
 #[derive(Debug)]
 pub(crate) struct Resource(pub(crate) String);
 
@@ -67,8 +67,8 @@ impl FromText for Resource {
     }
 }
 
-/// The longest path that Linux takes, bytes.
-pub(super) const PATH_MAX: usize = 4095;
+/// The longest path that Linux accepts, in bytes.
+const PATH_MAX: usize = 4095;
 
 /// `tls_ca`
 impl FromText for PathBuf {
@@ -81,11 +81,26 @@ impl FromText for PathBuf {
     }
 }
 
+/// `notify_command`: program and arguments.
+#[derive(Debug)]
+pub(crate) struct NotifyCommand(pub(crate) Vec<String>);
+
+impl FromText for NotifyCommand {
+    fn from_text(text: &str) -> Option<Self> {
+        let words = shlex::split(text)?;
+        words.first().is_some_and(|program| (1..=PATH_MAX).contains(&program.len())).then_some(Self(words))
+    }
+
+    fn expected() -> String {
+        "a program and its arguments, each quote closed".to_owned()
+    }
+}
+
 /// `server_address`: a host name, or an IP address without brackets.
 #[derive(Debug)]
-pub(crate) struct Address(pub(crate) String);
+pub(crate) struct HostAddress(pub(crate) String);
 
-impl FromText for Address {
+impl FromText for HostAddress {
     fn from_text(text: &str) -> Option<Self> {
         let unbracketed = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
         if let Some(address) = unbracketed {
@@ -100,7 +115,7 @@ impl FromText for Address {
     }
 }
 
-/// Letters, digits, `-`, and the `_` of names in local networks; internationalized names by their A-labels.
+/// Labels of letters, digits, `-`, and the `_` of names in local networks; internationalized names by their A-labels.
 fn is_host_name(text: &str) -> bool {
     let Ok(ascii) = idna::domain_to_ascii(text) else {
         return false;
@@ -112,7 +127,7 @@ fn is_host_name(text: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    // A last label of digits is no name (RFC 1123, section 2.1) but an IPv4 address with a mistake in it.
-    let numeric = name.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
-    name.len() <= 253 && !numeric && name.split('.').all(is_label)
+    // A name whose last label is all digits is a mistyped IPv4 address (RFC 1123, section 2.1).
+    let is_numeric = name.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
+    name.len() <= 253 && !is_numeric && name.split('.').all(is_label)
 }

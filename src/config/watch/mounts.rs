@@ -1,4 +1,4 @@
-//! Learns of changes of the mount table, which inotify does not report.
+//! Reports changes of the mount table, which inotify does not.
 
 use std::fs::File;
 use std::io;
@@ -6,19 +6,19 @@ use std::io;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// The mount table of this process's namespace.
+/// The mount table of this process.
 #[derive(Debug)]
 pub(super) struct Mounts(AsyncFd<File>);
 
 impl Mounts {
-    /// Starts to follow the mount table.
+    /// Opens the mount table.
     ///
     /// # Errors
-    /// `/proc` is not mounted, or descriptors are used up.
+    /// `/proc` is not mounted, or no descriptors are left.
     #[allow(deprecated, reason = "its replacement is unsafe; a File keeps its descriptor open and never changes it")]
-    pub(super) fn follow() -> io::Result<Self> {
+    pub(super) fn open() -> io::Result<Self> {
         let file = File::open("/proc/self/mountinfo")?;
-        // `proc_pid_mountinfo(5)`: a change makes it ready with POLLPRI, once.
+        // A change makes it ready with POLLPRI, once (`proc_pid_mountinfo(5)`).
         AsyncFd::with_interest(file, Interest::PRIORITY).map(Self)
     }
 

@@ -1,4 +1,4 @@
-//! Follows a path through its directories and symbolic links, to know what has to be watched.
+//! Follows a path through its directories and symbolic links, to find what has to be watched.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -6,39 +6,39 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-/// Symbolic links that are followed, as in Linux (`path_resolution(7)`).
+/// Maximum number of symbolic links that are followed, as in Linux (`path_resolution(7)`).
 const MAX_LINKS: u32 = 40;
 
-/// An inode: two paths that lead to the same one have equal identities.
+/// Identifies an inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct Inode {
     device: u64,
-    inode: u64,
+    number: u64,
 }
 
-impl Identity {
+impl Inode {
     fn of(metadata: &Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
+        Self { device: metadata.dev(), number: metadata.ino() }
     }
 }
 
-/// What a path leads to at a moment, and the way there. Two equal routes need the same watches.
+/// The way to a file, and the file, at one moment. Equal routes need the same watches.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Route {
-    /// The directories on the way, without symbolic links in their paths; `/` is left out.
-    pub(super) directories: Vec<(PathBuf, Identity)>,
-    /// The links on the way, or the component that does not exist: directory and name.
-    pub(super) turns: Vec<(PathBuf, OsString)>,
-    /// Directory and name of the file, whether it exists or not; none if a directory before it does not exist.
+    /// The directories on the way except `/`; their paths have no symbolic links.
+    pub(super) directories: Vec<(PathBuf, Inode)>,
+    /// The symbolic links on the way, and a component that does not exist: directory and name.
+    pub(super) links: Vec<(PathBuf, OsString)>,
+    /// Directory and name of the file, which need not exist; none if its directory does not exist.
     pub(super) end: Option<(PathBuf, OsString)>,
     /// The file, if it exists.
-    pub(super) file: Option<Identity>,
-    /// inotify does not report every change: a directory cannot be searched, or is on a network file system.
+    pub(super) file: Option<Inode>,
+    /// inotify does not report all changes: a directory cannot be searched, or is on a network file system.
     pub(super) is_blind: bool,
 }
 
 impl Route {
-    /// Follows the path, which is made absolute first.
+    /// Follows a path; a relative one from the working directory.
     pub(super) fn of(path: &Path) -> Self {
         let path = std::path::absolute(path).unwrap_or_else(|_| Path::new("/").join(path));
         let mut route = Self::default();
@@ -53,8 +53,8 @@ impl Route {
             match fs::symlink_metadata(&next) {
                 Ok(metadata) if metadata.is_symlink() => {
                     let target = fs::read_link(&next).unwrap_or_default();
-                    route.turns.push((here.clone(), name));
-                    if route.turns.len() > MAX_LINKS as usize {
+                    route.links.push((here.clone(), name));
+                    if route.links.len() > MAX_LINKS as usize {
                         return route;
                     }
                     if target.is_absolute() {
@@ -64,12 +64,12 @@ impl Route {
                 }
                 Ok(metadata) if left.is_empty() => {
                     route.end_at(here, name);
-                    route.file = Some(Identity::of(&metadata));
+                    route.file = Some(Inode::of(&metadata));
                     route.is_blind |= is_remote(&next);
                     return route;
                 }
                 Ok(metadata) if metadata.is_dir() => {
-                    route.directories.push((next.clone(), Identity::of(&metadata)));
+                    route.directories.push((next.clone(), Inode::of(&metadata)));
                     here = next;
                 }
                 Err(_) if left.is_empty() => {
@@ -80,7 +80,7 @@ impl Route {
                 outcome => {
                     let is_missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
                     route.is_blind |= outcome.is_err_and(|error| !is_missing(&error)) || is_remote(&here);
-                    route.turns.push((here, name));
+                    route.links.push((here, name));
                     return route;
                 }
             }
@@ -103,7 +103,7 @@ fn components(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
     })
 }
 
-/// File systems that change without inotify being told, by statfs(2): others write to them, or the kernel itself.
+/// File systems whose changes inotify does not report, because others or the kernel make them; types of statfs(2).
 const REMOTE: [u64; 11] = [
     0x6969,      // NFS
     0x517B,      // SMB
@@ -127,17 +127,17 @@ fn is_remote(path: &Path) -> bool {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use super::*;
+    use super::{OsString, Path, PathBuf, Route, fs};
 
-    fn turns(route: &Route, root: &Path) -> Vec<String> {
+    fn links(route: &Route, root: &Path) -> Vec<String> {
         let shown = |(directory, name): &(PathBuf, OsString)| {
             directory.join(name).strip_prefix(root).unwrap().display().to_string()
         };
-        route.turns.iter().map(shown).collect()
+        route.links.iter().map(shown).collect()
     }
 
     #[test]
-    fn links_are_followed_one_by_one() {
+    fn each_link_on_the_way_is_part_of_the_route() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().canonicalize().unwrap();
         for directory in ["etc", "mnt", "mnt/..1"] {
@@ -149,7 +149,7 @@ mod tests {
         symlink(root.join("mnt/xmpp"), root.join("etc/xmpp")).unwrap();
         symlink("./etc/../etc", root.join("config")).unwrap();
         let route = Route::of(&root.join("config/xmpp"));
-        assert_eq!(turns(&route, &root), ["config", "etc/xmpp", "mnt/xmpp", "mnt/..data"]);
+        assert_eq!(links(&route, &root), ["config", "etc/xmpp", "mnt/xmpp", "mnt/..data"]);
         assert_eq!(route.end, Some((root.join("mnt/..1"), "xmpp".into())));
         assert!(route.file.is_some() && !route.is_blind);
         assert!(route.directories.iter().any(|(path, _)| *path == root.join("etc")));
@@ -160,21 +160,21 @@ mod tests {
     }
 
     #[test]
-    fn missing_directories_and_loops() {
+    fn a_route_ends_at_a_missing_directory_and_at_a_loop_of_links() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().canonicalize().unwrap();
         let route = Route::of(&root.join("a/b/xmpp"));
-        assert_eq!((turns(&route, &root), route.end, route.file), (vec!["a".to_owned()], None, None));
+        assert_eq!((links(&route, &root), route.end, route.file), (vec!["a".to_owned()], None, None));
         fs::write(root.join("a"), "").unwrap();
-        assert_eq!(turns(&Route::of(&root.join("a/xmpp")), &root), ["a"]);
+        assert_eq!(links(&Route::of(&root.join("a/xmpp")), &root), ["a"]);
         symlink("loop", root.join("loop")).unwrap();
         let route = Route::of(&root.join("loop"));
         assert_eq!((route.end, route.file), (None, None));
-        assert_eq!(route.turns[0], (root.clone(), "loop".into()));
+        assert_eq!(route.links[0], (root.clone(), "loop".into()));
     }
 
     #[test]
-    fn file_systems_that_inotify_does_not_report() {
+    fn a_route_through_proc_or_sys_is_blind() {
         assert!(Route::of(Path::new("/proc/version")).is_blind);
         assert!(Route::of(Path::new("/sys/no-such-directory/xmpp")).is_blind);
         let root = tempfile::tempdir().unwrap();

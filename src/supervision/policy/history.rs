@@ -1,26 +1,18 @@
-//! How often is too often: exits within a period.
+//! Counts exits within a period.
 
 use std::{collections::VecDeque, time::Instant};
 
 use crate::supervision::spec::Intensity;
 
 /// The exits that still count.
-#[derive(Debug)]
-pub(super) struct ExitHistory {
-    limit: Intensity,
-    exits: VecDeque<Instant>,
-}
+#[derive(Debug, Default)]
+pub(super) struct ExitHistory(VecDeque<Instant>);
 
 impl ExitHistory {
-    pub(super) fn new(limit: Intensity) -> Self {
-        Self { limit, exits: VecDeque::new() }
-    }
-
-    /// Counts an exit and says whether the limit still holds.
-    pub(super) fn record(&mut self, now: Instant) -> bool {
-        let period = self.limit.period;
-        self.exits.retain(|&then| now.saturating_duration_since(then) <= period);
-        self.exits.push_back(now);
-        self.exits.len() <= usize::try_from(self.limit.exits).unwrap_or(usize::MAX)
+    /// Records an exit. Returns whether it is within the limit.
+    pub(super) fn record(&mut self, now: Instant, limit: Intensity) -> bool {
+        self.0.retain(|&then| now.saturating_duration_since(then) <= limit.period);
+        self.0.push_back(now);
+        self.0.len() <= usize::try_from(limit.exits).unwrap_or(usize::MAX)
     }
 }

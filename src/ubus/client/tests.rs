@@ -2,15 +2,21 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::io;
 use std::rc::Rc;
 
-use tokio::io::DuplexStream;
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use super::driver::{LONGEST_WAIT, MAX_OUTPUT};
 use super::*;
 use crate::document::Value;
 use crate::testing::{Log, paused};
-use crate::ubus::message::Attribute;
+use crate::ubus::message::{Attribute, Message, kind};
+use crate::ubus::object::Method;
+use crate::ubus::status::StatusCode;
 
 const OBJECT: Object =
     Object { path: "xmppd", methods: &[Method { name: "status", arguments: &[("connection", true)] }] };

@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::received;
 
-/// What an element is read as.
+/// The debug output of the element.
 fn read(text: &str) -> String {
     match received(text) {
         Element::Known(known) => format!("{known:?}"),
@@ -9,9 +9,9 @@ fn read(text: &str) -> String {
     }
 }
 
-fn iq(text: &str) -> Iq {
+fn iq(text: &str) -> IncomingIq {
     match received(text) {
-        Element::Known(Known::Iq(iq)) => iq,
+        Element::Known(KnownElement::Iq(iq)) => iq,
         other => panic!("{text}: {other:?}"),
     }
 }
@@ -19,17 +19,16 @@ fn iq(text: &str) -> Iq {
 const SASL: &str = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'";
 const TLS: &str = "xmlns='urn:ietf:params:xml:ns:xmpp-tls'";
 
-/// Children, attributes and text that nobody asked for change nothing.
 #[test]
-fn what_is_strange_in_a_known_element_is_ignored() {
-    let strange = [
+fn unknown_attributes_children_and_text_are_ignored() {
+    let contents = [
         ("", ""),
         (" a='1' xml:lang='en' xmlns:p='urn:p' p:b='2'", ""),
         ("", "text &amp; <![CDATA[more]]>"),
         ("", "<x xmlns='urn:x'><y/>z</x><text/>"),
         (" type='error'", "<body>b</body>"),
     ];
-    for (attributes, inner) in strange {
+    for (attributes, inner) in contents {
         let type_ = if attributes.contains("type") { "Some(\"error\")" } else { "None" };
         for (open, close, expected) in [
             ("message", "message", format!("Message {{ type_: {type_} }}")),
@@ -44,7 +43,7 @@ fn what_is_strange_in_a_known_element_is_ignored() {
 }
 
 #[test]
-fn names_count_with_their_namespace() {
+fn elements_are_known_by_name_and_namespace() {
     for text in [
         "<iq xmlns='urn:x'/>",
         "<message xmlns=''/>",
@@ -64,7 +63,7 @@ fn names_count_with_their_namespace() {
 }
 
 #[test]
-fn an_iq_is_read_whatever_is_missing_or_strange() {
+fn an_iq_is_read_whatever_attributes_are_missing_or_invalid() {
     let bare = iq("<iq/>");
     assert_eq!((bare.type_, bare.id, bare.from, bare.to, bare.payloads.count), (None, None, None, None, 0));
     let full = iq("<iq type='other' id='' from='not a@jid@' to='&lt;' x='1' xml:lang='en'>text<a/>text</iq>");
@@ -73,7 +72,7 @@ fn an_iq_is_read_whatever_is_missing_or_strange() {
     assert_eq!(full.from.as_deref(), Some("not a@jid@"));
     assert_eq!(full.to.as_deref(), Some("<"));
     assert_eq!(full.payloads.count, 1);
-    // Attributes of other namespaces are others.
+    // Attributes of other namespaces are ignored.
     let other = iq("<iq xmlns:p='urn:p' p:type='get' p:id='1' p:from='a'/>");
     assert_eq!((other.type_, other.id, other.from), (None, None, None));
 }
@@ -89,7 +88,7 @@ fn the_children_of_an_iq_are_counted() {
 }
 
 #[test]
-fn the_login_s_elements_hold_their_base64() {
+fn challenge_and_success_have_base64_text() {
     assert_eq!(read(&format!("<challenge {SASL}>YQ==</challenge>")), "SaslChallenge { data: \"YQ==\" }");
     assert_eq!(read(&format!("<success {SASL} x='1'>YQ==</success>")), "SaslSuccess { data: \"YQ==\" }");
     assert_eq!(read(&format!("<success {SASL}/>")), "SaslSuccess { data: \"\" }");
@@ -97,13 +96,15 @@ fn the_login_s_elements_hold_their_base64() {
 
 fn error_of(text: &str) -> ErrorCondition {
     match received(text) {
-        Element::Known(Known::SaslFailure { condition } | Known::StreamError(StreamError { condition })) => condition,
+        Element::Known(
+            KnownElement::SaslFailure { condition } | KnownElement::StreamError(IncomingStreamError { condition }),
+        ) => condition,
         other => panic!("{text}: {other:?}"),
     }
 }
 
 #[test]
-fn what_a_server_says_of_an_error_is_kept() {
+fn the_first_condition_and_the_first_text_are_kept() {
     let error = |inner: &str| {
         let inner = inner.replace('!', " xmlns='urn:ietf:params:xml:ns:xmpp-streams'");
         error_of(&format!("<stream:error>{inner}</stream:error>"))
@@ -131,16 +132,15 @@ fn what_a_server_says_of_an_error_is_kept() {
 }
 
 #[test]
-fn a_refused_login_says_why() {
+fn a_sasl_failure_is_displayed_with_its_text() {
     let refused = error_of(&format!("<failure {SASL} x='1'><not-authorized/><text xml:lang='en'>no</text>x</failure>"));
     assert_eq!(refused.to_string(), "not-authorized (no)");
     assert_eq!(error_of(&format!("<failure {SASL}/>")).to_string(), "undefined-condition");
     assert_eq!(error_of(&format!("<failure {SASL}><text/></failure>")).to_string(), "undefined-condition");
 }
 
-/// It is read to its end and dropped: what it means for the stream is the stream's question.
 #[test]
-fn a_known_element_that_makes_no_sense_is_unknown() {
+fn a_known_element_with_invalid_content_is_unknown() {
     for text in ["<a xmlns='urn:xmpp:sm:3'/>", "<a xmlns='urn:xmpp:sm:3' h='-1'/>"] {
         assert_eq!(read(text), "Unknown", "{text}");
     }

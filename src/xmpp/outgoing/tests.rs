@@ -4,15 +4,16 @@ use crate::xmpp::stanza::ReplyTo;
 
 #[test]
 fn each_element_is_written_like_this() {
-    let bind = |resource: Option<&str>| Iq {
+    let bind = |resource: Option<&str>| OutgoingIq {
         type_: "set",
         id: Some("1".to_owned()),
         to: None,
-        payload: vec![Payload::Bind { resource: resource.map(str::to_owned) }],
+        payload: vec![OutgoingPayload::Bind { resource: resource.map(str::to_owned) }],
     };
     let data = |text: &str| SaslData(Zeroizing::new(text.to_owned()));
-    let session = Iq { type_: "set", id: Some("1".to_owned()), to: None, payload: vec![Payload::Session] };
-    let ping = Iq { type_: "get", id: Some("1".to_owned()), to: None, payload: vec![Payload::Ping] };
+    let session =
+        OutgoingIq { type_: "set", id: Some("1".to_owned()), to: None, payload: vec![OutgoingPayload::Session] };
+    let ping = OutgoingIq { type_: "get", id: Some("1".to_owned()), to: None, payload: vec![OutgoingPayload::Ping] };
     let cases = [
         (written(&StartTls), "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
         (
@@ -29,15 +30,15 @@ fn each_element_is_written_like_this() {
         (written(&session), "<iq id='1' type='set'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>"),
         (written(&ping), "<iq id='1' type='get'><ping xmlns='urn:xmpp:ping'/></iq>"),
         (
-            written(&StreamError { condition: StreamCondition::PolicyViolation }),
+            written(&OutgoingStreamError { condition: StreamCondition::PolicyViolation }),
             "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
         ),
         (
-            written(&StreamError { condition: StreamCondition::NotWellFormed }),
+            written(&OutgoingStreamError { condition: StreamCondition::NotWellFormed }),
             "<stream:error><not-well-formed xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
         ),
         (
-            written(&StreamError { condition: StreamCondition::UndefinedCondition }),
+            written(&OutgoingStreamError { condition: StreamCondition::UndefinedCondition }),
             "<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
         ),
     ];

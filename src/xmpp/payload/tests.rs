@@ -1,25 +1,25 @@
 use super::*;
 use crate::testing::received;
-use crate::xmpp::incoming::{Element, Iq, Known as KnownElement};
+use crate::xmpp::incoming::{Element, IncomingIq, KnownElement};
 
-fn iq(payload: &str) -> Iq {
+fn iq(payload: &str) -> IncomingIq {
     match received(&format!("<iq type='get' id='1'>{payload}</iq>")) {
         Element::Known(KnownElement::Iq(iq)) => iq,
         other => panic!("{payload}: {other:?}"),
     }
 }
 
-fn payload(text: &str) -> Payload {
+fn payload(text: &str) -> IncomingPayload {
     let payloads = iq(text).payloads;
     assert_eq!(payloads.count, 1, "{text}");
     payloads.first.unwrap()
 }
 
-/// User name and password of a connection request with this content; none = malformed.
+/// User name and password of a connection request with this content; `None`: malformed.
 fn credentials(inner: &str) -> Option<(String, String)> {
     let text = format!("<connectionRequest xmlns='{}'>{inner}</connectionRequest>", ns::CONNECTION_REQUEST);
     match payload(&text) {
-        Payload::Known(Known::ConnectionRequest(request)) => {
+        IncomingPayload::Known(KnownPayload::ConnectionRequest(request)) => {
             request.into_credentials().map(|given| (given.username, given.password.expose().to_owned()))
         }
         other => panic!("{text}: {other:?}"),
@@ -27,7 +27,7 @@ fn credentials(inner: &str) -> Option<(String, String)> {
 }
 
 #[test]
-fn a_connection_request_is_read_however_it_is_written() {
+fn a_connection_request_is_read_in_any_form_of_xml() {
     for inner in [
         "<username>u</username><password>p</password>",
         "<password>p</password><username>u</username>",
@@ -44,10 +44,9 @@ fn a_connection_request_is_read_however_it_is_written() {
     }
 }
 
-/// Nothing is trimmed or normalized: what is compared is what was sent.
 #[test]
-fn the_text_is_taken_as_it_is() {
-    for (written, meant) in [
+fn credentials_are_neither_trimmed_nor_normalized() {
+    for (written, expected) in [
         ("&lt;&amp;&gt;&quot;&apos;", "<&>\"'"),
         ("<![CDATA[<a>&amp;]]>", "<a>&amp;"),
         (" u ", " u "),
@@ -56,13 +55,13 @@ fn the_text_is_taken_as_it_is() {
         ("a<![CDATA[b]]>&#99;d", "abcd"),
     ] {
         let inner = format!("<username>{written}</username><password>{written}</password>");
-        assert_eq!(credentials(&inner), Some((meant.to_owned(), meant.to_owned())), "{written}");
+        assert_eq!(credentials(&inner), Some((expected.to_owned(), expected.to_owned())), "{written}");
     }
     assert_eq!(credentials("<username/><password/>"), Some((String::new(), String::new())));
 }
 
 #[test]
-fn a_connection_request_without_exactly_one_of_each_is_malformed() {
+fn a_connection_request_without_exactly_one_user_name_and_password_is_malformed() {
     for inner in [
         "",
         "text",
@@ -83,7 +82,7 @@ fn a_connection_request_without_exactly_one_of_each_is_malformed() {
 }
 
 #[test]
-fn every_payload_is_itself_alone() {
+fn payloads_are_known_by_name_and_namespace() {
     let bind = |inner: &str| format!("<bind xmlns='{}'>{inner}</bind>", ns::BIND);
     let cases = [
         ("<ping xmlns='urn:xmpp:ping'/>".to_owned(), "Known(Ping)"),
@@ -98,8 +97,11 @@ fn every_payload_is_itself_alone() {
         (bind("<x/>text<jid a='1'>a@a.test/r</jid>"), "Known(Bind { jid: Some(\"a@a.test/r\") })"),
         (bind(""), "Known(Bind { jid: None })"),
         (bind("<jid>a</jid><jid>b</jid>"), "Unknown"),
-        ("<error type='cancel'/>".to_owned(), "Known(Error { type_: Some(\"cancel\"), condition: Condition(None) })"),
-        ("<error/>".to_owned(), "Known(Error { type_: None, condition: Condition(None) })"),
+        (
+            "<error type='cancel'/>".to_owned(),
+            "Known(Error { type_: Some(\"cancel\"), condition: StanzaErrorCondition(None) })",
+        ),
+        ("<error/>".to_owned(), "Known(Error { type_: None, condition: StanzaErrorCondition(None) })"),
         ("<connectionRequest/>".to_owned(), "Unknown"),
         ("<connectionRequest xmlns='urn:broadband-forum-org:cwmp:xmppConnReq-1-1'/>".to_owned(), "Unknown"),
     ];
@@ -109,11 +111,11 @@ fn every_payload_is_itself_alone() {
 }
 
 #[test]
-fn the_condition_of_an_error_is_the_first_defined_one() {
+fn the_first_defined_condition_of_an_error_counts() {
     let condition = |inner: &str| {
         let inner = inner.replace('!', " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'");
         match payload(&format!("<error type='cancel' code='503' by='a.test'>{inner}</error>")) {
-            Payload::Known(Known::Error { condition, .. }) => condition.to_string(),
+            IncomingPayload::Known(KnownPayload::Error { condition, .. }) => condition.to_string(),
             other => panic!("{inner}: {other:?}"),
         }
     };
@@ -133,30 +135,31 @@ fn the_condition_of_an_error_is_the_first_defined_one() {
 #[test]
 fn the_first_payload_is_kept_and_the_others_are_counted() {
     let payloads = iq("<ping xmlns='urn:xmpp:ping'/><a/><b/>").payloads;
-    assert!(matches!(payloads.first, Some(Payload::Known(Known::Ping))), "{payloads:?}");
+    assert!(matches!(payloads.first, Some(IncomingPayload::Known(KnownPayload::Ping))), "{payloads:?}");
     assert_eq!(payloads.count, 3);
 }
 
-/// Whatever holds a password may end up in a log by way of `{:?}`.
 #[test]
-fn no_debug_output_shows_what_was_given() {
+fn debug_output_holds_no_credentials() {
     let request =
         |inner: &str| format!("<connectionRequest xmlns='{}'>{inner}</connectionRequest>", ns::CONNECTION_REQUEST);
     for inner in [
-        "<username>whoever</username><password>hunter2</password>",
-        "<username>whoever</username><username>whoever</username><password>hunter2</password>",
-        "<password>hunter2<x>whoever</x></password>",
+        "<username>somename</username><password>hunter2</password>",
+        "<username>somename</username><username>somename</username><password>hunter2</password>",
+        "<password>hunter2<x>somename</x></password>",
         "hunter2",
     ] {
         let iq = iq(&request(inner));
         let mut shown = format!("{iq:?}");
-        let Some(Payload::Known(Known::ConnectionRequest(given))) = iq.payloads.first else { panic!("{inner}") };
+        let Some(IncomingPayload::Known(KnownPayload::ConnectionRequest(given))) = iq.payloads.first else {
+            panic!("{inner}")
+        };
         shown = format!("{shown} {given:?}");
         shown = format!("{shown} {:?}", given.into_credentials());
-        assert!(!shown.contains("whoever") && !shown.contains("hunter2"), "{shown}");
+        assert!(!shown.contains("somename") && !shown.contains("hunter2"), "{shown}");
     }
     let meaning =
-        crate::xmpp::stanza::meaning(&mut iq(&request("<username>whoever</username><password>hunter2</password>")));
+        crate::xmpp::stanza::classify(&mut iq(&request("<username>somename</username><password>hunter2</password>")));
     let shown = format!("{meaning:?}");
-    assert!(shown.contains("redacted") && !shown.contains("whoever") && !shown.contains("hunter2"), "{shown}");
+    assert!(shown.contains("redacted") && !shown.contains("somename") && !shown.contains("hunter2"), "{shown}");
 }

@@ -1,4 +1,4 @@
-//! Which name server is asked when, and what is remembered of those that were silent.
+//! Asks several name servers in turn, and remembers the silent ones.
 
 use std::cmp::Reverse;
 use std::future::Future;
@@ -8,92 +8,92 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep};
 
-use super::message::Failure;
+use super::message::NameServerError;
 
-/// What is known about the name servers of a file. It is kept as long as the file is unchanged.
+/// What is known about the name servers of a `resolv.conf`, until it changes.
 #[derive(Debug)]
-pub(super) struct Memory(Mutex<Vec<Known>>);
+pub(super) struct ServerStates(Mutex<Vec<ServerState>>);
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Known {
+struct ServerState {
     last_answer: Option<Instant>,
     silent: bool,
 }
 
-impl Memory {
+impl ServerStates {
     pub(super) fn new(servers: usize) -> Self {
-        Self(Mutex::new(vec![Known::default(); servers]))
+        Self(Mutex::new(vec![ServerState::default(); servers]))
     }
 
-    fn known(&self) -> MutexGuard<'_, Vec<Known>> {
-        // Each change is one assignment: a panic cannot have left it half-changed.
+    fn lock(&self) -> MutexGuard<'_, Vec<ServerState>> {
+        // Each change is a single assignment, so a panic leaves the states consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The servers in the order in which they are asked: as the file has them, the silent ones last, and of these first the one
-    /// that answered last.
+    /// The order in which to ask the servers: that of the file, then the silent ones, the one with the latest answer
+    /// first.
     fn order(&self) -> Vec<usize> {
-        let known = self.known();
-        let mut order: Vec<usize> = (0..known.len()).collect();
+        let states = self.lock();
+        let mut order: Vec<usize> = (0..states.len()).collect();
         order.sort_by_key(|&server| {
-            (known[server].silent, known[server].silent.then_some(Reverse(known[server].last_answer)))
+            (states[server].silent, states[server].silent.then_some(Reverse(states[server].last_answer)))
         });
         order
     }
 
-    fn answered(&self, server: usize) {
-        self.known()[server] = Known { last_answer: Some(Instant::now()), silent: false };
+    fn record_answer(&self, server: usize) {
+        self.lock()[server] = ServerState { last_answer: Some(Instant::now()), silent: false };
     }
 
-    /// A question from `asked` on was not answered in time. A server that has answered another one since is not silent: there
-    /// are those that drop AAAA or SRV questions alone.
-    fn was_silent(&self, server: usize, asked: Instant) {
-        let known = &mut self.known()[server];
-        known.silent = known.last_answer.is_none_or(|answer| answer < asked);
+    /// Records that a question sent at `asked` was not answered in time. A server that has answered another one since
+    /// is not silent: some servers drop AAAA or SRV questions only.
+    fn record_silence(&self, server: usize, asked: Instant) {
+        let state = &mut self.lock()[server];
+        state.silent = state.last_answer.is_none_or(|answer| answer < asked);
     }
 }
 
-/// How long and how often name servers are asked.
+/// How long and how often to ask name servers.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    /// The next server is asked after this time; the answers of those before are still taken.
+pub(super) struct QueryPolicy {
+    /// Time until the next server is asked. Late answers are still accepted.
     pub(super) turn: Duration,
-    /// How often each silent server is asked.
+    /// How often to ask each silent server.
     pub(super) attempts: u32,
 }
 
-/// What each server said, by its number; `None`: nothing.
-pub(super) type Failures = Vec<Option<Failure>>;
+/// The error of each server, by its index; `None`: no answer.
+pub(super) type Failures = Vec<Option<NameServerError>>;
 
-/// Asks one server after the other until one answers. A failure has the next one asked at once, silence after a turn.
+/// Asks one server after the other until one answers: the next one at once after an error, and after a turn of silence.
 ///
 /// # Errors
-/// No server has answered.
+/// No server gave a usable answer.
 pub(super) async fn ask_in_turn<T, F>(
-    memory: &Memory,
-    patience: Patience,
+    states: &ServerStates,
+    policy: QueryPolicy,
     ask: impl Fn(usize) -> F,
 ) -> Result<T, Failures>
 where
-    F: Future<Output = Result<T, Failure>>,
+    F: Future<Output = Result<T, NameServerError>>,
 {
-    let mut failures: Failures = vec![None; memory.known().len()];
+    let mut failures: Failures = vec![None; states.lock().len()];
     let mut running = FuturesUnordered::new();
-    for _ in 0..patience.attempts {
-        for server in memory.order() {
+    for _ in 0..policy.attempts {
+        for server in states.order() {
             if failures[server].is_some() {
                 continue;
             }
             let asked = Instant::now();
             let question = ask(server);
             running.push(async move { (server, question.await) });
-            let turn = sleep(patience.turn);
+            let turn = sleep(policy.turn);
             tokio::pin!(turn);
             while failures[server].is_none() {
                 tokio::select! {
                     Some((from, result)) = running.next() => {
-                        if !matches!(result, Err(Failure::Io(_))) {
-                            memory.answered(from);
+                        if !matches!(result, Err(NameServerError::Io(_))) {
+                            states.record_answer(from);
                         }
                         match result {
                             Ok(answer) => return Ok(answer),
@@ -101,7 +101,7 @@ where
                         }
                     }
                     () = &mut turn => {
-                        memory.was_silent(server, asked);
+                        states.record_silence(server, asked);
                         break;
                     }
                 }

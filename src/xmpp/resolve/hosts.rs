@@ -1,10 +1,9 @@
-//! Looks names up in the hosts file (hosts(5)).
+//! Looks up names in the hosts file (hosts(5)).
 
 use std::net::IpAddr;
 
-/// The addresses that the file's text has for a name (A-labels, in any case, with or without a trailing dot), in its order.
-///
-/// A line that cannot be used is skipped.
+/// Returns the addresses of a name (A-labels, in any case, with or without a trailing dot), in the order of the file.
+/// Invalid lines are skipped.
 pub(super) fn lookup(text: &[u8], name: &str) -> Vec<IpAddr> {
     let name = name.trim_end_matches('.');
     let text = String::from_utf8_lossy(text);
@@ -32,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found_in_any_line_and_any_form() {
+    fn names_are_found_in_every_line_and_form() {
         let text = b"\xef\xbb\xbf127.0.0.1 localhost # loopback\n\n# 192.0.2.9 xmpp.test\n192.0.2.1\tother.test XMPP.test.\r\n\
             2001:db8::1 xmpp.test\nnot-an-address xmpp.test\n192.0.2.1 xmpp.test\n192.0.2.2 caf\xe9 under_score\n";
         assert_eq!(found(text, "xmpp.test"), ["192.0.2.1", "2001:db8::1"]);

@@ -1,14 +1,14 @@
-//! DNS messages (RFC 1035 4): builds questions, and reads what comes back.
+//! DNS messages (RFC 1035 4): encodes questions, and decodes responses.
 
 use std::fmt;
 
 use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-/// How many CNAMEs are followed from one name, within one answer and from one to the next.
+/// Maximum number of CNAMEs to follow within one answer, and of further questions for them.
 pub(super) const MAX_ALIASES: usize = 8;
 
-/// A name from A-labels, fully qualified. Anything is allowed in a label, an underscore too (RFC 2181 11).
+/// Returns the fully qualified name of A-labels. A label may hold anything, even an underscore (RFC 2181 11).
 ///
 /// Returns `None` if a label is empty or longer than 63 bytes, or the name longer than 255.
 pub(super) fn name(ascii: &str) -> Option<Name> {
@@ -21,31 +21,31 @@ pub(super) fn host(name: &Name) -> String {
     name.iter().map(|label| String::from_utf8_lossy(label) + ".").collect()
 }
 
-/// One question to a name server.
+/// A question to a name server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Question {
+pub(super) struct DnsQuestion {
     pub(super) name: Name,
     pub(super) kind: RecordType,
 }
 
-/// Why a name server gave no answer that can be used: another one is asked.
+/// Why a name server gave no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// A response code other than success and NXDOMAIN.
+pub(super) enum NameServerError {
+    /// A response code other than NOERROR and NXDOMAIN.
     Code(u16),
-    /// It cannot be reached.
+    /// The server cannot be reached.
     Io(String),
-    /// It answers something that cannot be read.
+    /// The answer is malformed.
     Malformed,
 }
 
-impl From<std::io::Error> for Failure {
+impl From<std::io::Error> for NameServerError {
     fn from(error: std::io::Error) -> Self {
         Self::Io(error.to_string())
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for NameServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(1) => f.write_str("FORMERR"),
@@ -59,65 +59,65 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What a received message is.
+/// A received message.
 #[derive(Debug, PartialEq)]
-pub(super) enum Received {
-    /// Not an answer to this question: a late one to another, or a forged one.
+pub(super) enum Response {
+    /// Not an answer to this question: a late one to another question, or a forged one.
     Foreign,
-    /// The answer did not fit: the question is asked again over TCP. With the records that did fit.
+    /// The answer does not fit into a datagram; the records that do.
     Truncated(Vec<Record>),
     /// The records of the answer section; none for NXDOMAIN.
     Answer(Vec<Record>),
-    /// No answer that can be used.
-    Failed(Failure),
+    /// The answer is not usable.
+    Failed(NameServerError),
 }
 
-impl Question {
-    /// The message to send under this id. Without EDNS: the answers are small, and there are forwarders that drop or refuse it.
+impl DnsQuestion {
+    /// Encodes the message with this id. Without EDNS: the answers are small, and some forwarders drop or refuse it.
     ///
     /// # Errors
-    /// None in practice: a name that exists fits in.
-    pub(super) fn encode(&self, id: u16) -> Result<Vec<u8>, Failure> {
+    /// None in practice: every name fits.
+    pub(super) fn encode(&self, id: u16) -> Result<Vec<u8>, NameServerError> {
         let mut message = Message::query();
         message.metadata.id = id;
         message.metadata.recursion_desired = true;
         message.add_query(Query::query(self.name.clone(), self.kind));
-        message.to_vec().map_err(|error| Failure::Io(error.to_string()))
+        message.to_vec().map_err(|error| NameServerError::Io(error.to_string()))
     }
 
-    /// Reads a message that came in after [`encode`](Self::encode)'s was sent.
-    pub(super) fn decode(&self, id: u16, bytes: &[u8]) -> Received {
-        let [id_high, id_low, flags, code, ..] = *bytes else { return Received::Foreign };
+    /// Decodes a message that was received after the question with this id was sent.
+    pub(super) fn decode(&self, id: u16, bytes: &[u8]) -> Response {
+        let [id_high, id_low, flags, code, ..] = *bytes else { return Response::Foreign };
         // RFC 1035 4.1.1: QR, TC, RCODE.
         let (is_response, is_truncated, code) = (flags & 0x80 != 0, flags & 0x02 != 0, u16::from(code & 0x0f));
         if u16::from_be_bytes([id_high, id_low]) != id || !is_response {
-            return Received::Foreign;
+            return Response::Foreign;
         }
         let failed = code != 0 && code != u16::from(ResponseCode::NXDomain);
         let Ok(message) = Message::from_vec(bytes) else {
             return match (failed, is_truncated) {
-                (true, _) => Received::Failed(Failure::Code(code)),
-                (false, true) => Received::Truncated(vec![]),
-                (false, false) => Received::Failed(Failure::Malformed),
+                (true, _) => Response::Failed(NameServerError::Code(code)),
+                (false, true) => Response::Truncated(vec![]),
+                (false, false) => Response::Failed(NameServerError::Malformed),
             };
         };
         let is_ours = |query: &Query| *query.name() == self.name && query.query_type() == self.kind;
         let asked = match message.queries.as_slice() {
-            // An error may come without the question.
+            // Errors may omit the question.
             [] => failed,
             [query] => is_ours(query),
             _ => false,
         };
         match (asked && message.metadata.message_type == MessageType::Response, failed, is_truncated) {
-            (false, ..) => Received::Foreign,
-            (true, true, _) => Received::Failed(Failure::Code(code)),
-            (true, false, true) => Received::Truncated(message.answers),
-            (true, false, false) => Received::Answer(message.answers),
+            (false, ..) => Response::Foreign,
+            (true, true, _) => Response::Failed(NameServerError::Code(code)),
+            (true, false, true) => Response::Truncated(message.answers),
+            (true, false, false) => Response::Answer(message.answers),
         }
     }
 
-    /// Follows the aliases (CNAME) of an answer from the name that was asked for. Returns the name that they lead to, and its
-    /// records of the kind that was asked for. Records of any other name are not looked at.
+    /// Follows the aliases (CNAME) of an answer. Returns the name that they lead to, and its records of the requested
+    /// kind. Records of other names are ignored.
     pub(super) fn follow(&self, answer: &[Record]) -> (Name, Vec<RData>) {
         let mut owner = self.name.clone();
         for _ in 0..=MAX_ALIASES {

@@ -1,9 +1,11 @@
 //! Finds the servers of a connection: SRV records, and the addresses of their hosts (RFC 6120 3.2, RFC 2782, XEP-0368).
 
+mod error;
 mod exchange;
 mod failover;
 mod hosts;
 mod message;
+mod name_servers;
 mod resolv_conf;
 mod resolver;
 mod srv;
@@ -13,57 +15,30 @@ use std::net::IpAddr;
 use futures_util::future::{join, join_all};
 use hickory_proto::rr::RData;
 
+pub use self::error::ResolveError;
 pub use self::resolver::Resolver;
-use self::srv::{Combined, DIRECT_TLS, Outcome, STARTTLS, combine, service_name};
+use self::srv::{Combined, DIRECT_TLS, STARTTLS, SrvOutcome, combine, service_name};
 use super::servers::{ResolvedServer, Security, Target, order};
 
-/// Why there is no list of servers.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ResolveError {
-    /// No SRV lookup of the domain was answered. There are forwarders that never answer them: the domain's own addresses may
-    /// still be found.
-    #[error("DNS lookup of the SRV records of {domain} failed: {reason}")]
-    SrvFailed {
-        /// The domain.
-        domain: String,
-        /// What the name servers said, for each service.
-        reason: String,
-    },
-    /// Another lookup failed. That is not the same as "there is no such record".
-    #[error("DNS lookup of {name} failed: {reason}")]
-    Failed {
-        /// What was looked up.
-        name: String,
-        /// What the name servers said.
-        reason: String,
-    },
-    /// The domain says by SRV that it has no XMPP service (RFC 2782: target `.`).
-    #[error("{0} offers no XMPP service (its SRV record says so)")]
-    NoService(String),
-    /// No address for any of the servers.
-    #[error("{0} has no address")]
-    NoAddress(String),
-}
-
-/// What is looked up.
+/// What to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Query {
-    /// The SRV records of this domain, or the domain itself where there are none.
+    /// The SRV records of this domain, or the domain itself if it has none.
     Srv {
         /// A-labels, or an IP address.
         domain: String,
-        /// Without TLS the direct TLS service is of no use.
+        /// Whether to look up the direct TLS service as well.
         use_tls: bool,
     },
     /// These hosts.
     Targets(Vec<Target>),
 }
 
-/// Looks the query up and returns the servers in the order in which they are tried. Each of them has at least one address.
-/// Takes at most 8 s for the SRV records, and 8 s for the addresses.
+/// Returns the servers, at least one, in the order in which to try them. Each has at least one address. Takes at most 8
+/// s for the SRV records, and 8 s for the addresses.
 ///
 /// # Errors
-/// [`ResolveError`]; there is at least one server otherwise.
+/// No server with an address was found; see [`ResolveError`].
 pub async fn resolve(query: Query, resolver: &Resolver) -> Result<Vec<ResolvedServer>, ResolveError> {
     let (targets, wanted) = match query {
         Query::Srv { domain, use_tls } => (services(resolver, &domain, use_tls).await?, domain),
@@ -79,16 +54,16 @@ pub async fn resolve(query: Query, resolver: &Resolver) -> Result<Vec<ResolvedSe
     for (target, found) in targets.into_iter().zip(found) {
         match found {
             Ok(addresses) => list.push(ResolvedServer::new(target, &addresses)),
-            // One name that has no address does not hide that another one could not be looked up.
+            // A failed lookup is the better explanation if no name has an address.
             Err(ResolveError::NoAddress(_)) => {}
             Err(error) => failure = failure.or(Some(error)),
         }
     }
-    // One name that can't be looked up does not take the others with it.
+    // A name that cannot be looked up does not affect the others.
     if list.is_empty() { Err(failure.unwrap_or(ResolveError::NoAddress(wanted))) } else { Ok(list) }
 }
 
-/// The targets of a domain's services.
+/// Looks up the targets of a domain's services.
 async fn services(resolver: &Resolver, domain: &str, use_tls: bool) -> Result<Vec<Target>, ResolveError> {
     let bare = domain.trim_start_matches('[').trim_end_matches(']');
     if bare.parse::<IpAddr>().is_ok() {
@@ -101,19 +76,19 @@ async fn services(resolver: &Resolver, domain: &str, use_tls: bool) -> Result<Ve
     let (starttls, direct) = join(starttls, direct).await;
     let Combined { targets, unanswered } = combine(&domain, starttls, direct)?;
     if let Some(unanswered) = unanswered {
-        tracing::warn!("SRV lookup failed, using what the other one found: {unanswered}");
+        tracing::warn!("SRV lookup failed, using the result of the other one: {unanswered}");
     }
     Ok(targets)
 }
 
-/// Looks one service up.
-async fn service(resolver: &Resolver, service: &str, domain: &str, security: Security) -> Outcome {
+/// Looks up one service.
+async fn service(resolver: &Resolver, service: &str, domain: &str, security: Security) -> SrvOutcome {
     let records = match resolver.srv(&service_name(service, domain)).await {
         Ok(records) => records,
-        Err(reason) => return Outcome::Failed(reason),
+        Err(reason) => return SrvOutcome::Failed(reason),
     };
     if records.is_empty() {
-        return Outcome::NoRecord;
+        return SrvOutcome::NoRecord;
     }
     let target = |data: RData| match data {
         RData::SRV(srv) if !srv.target.is_root() => Some(Target {
@@ -126,7 +101,7 @@ async fn service(resolver: &Resolver, service: &str, domain: &str, security: Sec
         _ => None,
     };
     let targets: Vec<Target> = records.into_iter().filter_map(target).collect();
-    if targets.is_empty() { Outcome::NotAvailable } else { Outcome::Targets(targets) }
+    if targets.is_empty() { SrvOutcome::NotAvailable } else { SrvOutcome::Targets(targets) }
 }
 
 #[cfg(test)]

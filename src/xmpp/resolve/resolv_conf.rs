@@ -1,4 +1,4 @@
-//! Reads `resolv.conf` (resolv.conf(5)), line by line: a line that cannot be used does not take the others with it.
+//! Parses `resolv.conf` (resolv.conf(5)). Invalid lines are skipped.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -8,29 +8,29 @@ use hickory_proto::rr::Name;
 
 use super::message::name;
 
-/// How long one name server is waited for before the next one is asked, and before it counts as silent.
+/// Time until the next name server is asked, and until one counts as silent.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often a silent name server is asked in one lookup.
+/// How often to ask a silent name server in one lookup.
 const DEFAULT_ATTEMPTS: u32 = 2;
-/// The largest values that resolv.conf(5) allows.
+/// Limits of resolv.conf(5).
 const MAX_TIMEOUT: u32 = 30;
 const MAX_ATTEMPTS: u32 = 5;
 const MAX_NDOTS: u32 = 15;
-/// How much of a skipped line a message shows, characters.
+/// Maximum length of a skipped line in a message, characters.
 const MAX_SHOWN: usize = 80;
 
-/// What the file says.
+/// The contents of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ResolvConf {
-    /// At least one, in the order in which they are asked.
+    /// The name servers, at least one.
     pub(super) servers: Vec<NameServer>,
-    /// The domains that are appended to a name without a dot.
+    /// The domains to append to a name without a dot.
     pub(super) search: Vec<Name>,
-    /// A name with at least this many dots is looked up as it is first.
+    /// A name with at least this many dots is first looked up without appending a domain.
     pub(super) ndots: u32,
-    /// How long one name server is waited for before the next one is asked.
+    /// Time until the next name server is asked.
     pub(super) timeout: Duration,
-    /// How often each silent name server is asked in one lookup, at least 1.
+    /// How often to ask each silent name server in one lookup, at least 1.
     pub(super) attempts: u32,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct ResolvConf {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NameServer {
     ip: IpAddr,
-    /// The interface of a link-local address, a name or a number.
+    /// The interface of a link-local address: its name or index.
     scope: Option<String>,
 }
 
@@ -49,7 +49,7 @@ impl NameServer {
             Some(_) => return None,
             None => (text.parse().ok()?, None),
         };
-        // The unspecified address stands for this host, as it does for connect(2).
+        // The unspecified address means this host, as for connect(2).
         let ip = match ip {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
@@ -58,7 +58,7 @@ impl NameServer {
         Some(Self { ip, scope })
     }
 
-    /// Where it is asked now: an interface may be recreated and get another number.
+    /// The socket address. Not cached: an interface may be recreated with another index.
     ///
     /// # Errors
     /// There is no such interface.
@@ -89,9 +89,8 @@ impl fmt::Display for NameServer {
 }
 
 impl ResolvConf {
-    /// Reads the file's text. `host_name` is the system's: its domain is searched where the file names none.
-    ///
-    /// Also returns what was skipped, one message for each line.
+    /// Parses the file's text. `host_name`: the device's, whose domain is searched if the file names none. Also returns
+    /// a message for each skipped line.
     pub(super) fn parse(text: &[u8], host_name: &str) -> (Self, Vec<String>) {
         let text = String::from_utf8_lossy(text);
         let mut search = None;
@@ -111,7 +110,7 @@ impl ResolvConf {
                     Some((word, None)) => vec![word],
                     None => vec![keyword],
                 },
-                // The last one of the two counts.
+                // Each overrides the previous one.
                 "domain" | "search" => {
                     let count = if keyword == "domain" { 1 } else { usize::MAX };
                     let (usable, unusable): (Vec<_>, Vec<_>) =
@@ -140,9 +139,9 @@ impl ResolvConf {
         (conf, skipped)
     }
 
-    /// The names under which a host (A-labels; `absolute` is the same as a name) is looked up, in their order.
+    /// Returns the names under which to look up a host (A-labels; `absolute`: the same as a name), in order.
     ///
-    /// With a dot in it, it is a full name: the search list must not turn it into the name of another host.
+    /// The search list does not apply to names with a dot: it might turn them into the name of another host.
     pub(super) fn candidates(&self, ascii: &str, absolute: Name) -> Vec<Name> {
         if ascii.contains('.') {
             return vec![absolute];
@@ -154,7 +153,7 @@ impl ResolvConf {
         names
     }
 
-    /// Returns false where the option has a value that cannot be used; unknown options are none of our business.
+    /// Returns false if the value is invalid. Unknown options are ignored.
     fn set_option(&mut self, option: &str) -> bool {
         let Some((option, value)) = option.split_once(':') else { return true };
         let number = value.parse::<u32>().ok();
@@ -177,7 +176,7 @@ fn search_domain(word: &str) -> Option<Name> {
     if word == "." {
         return Some(Name::root());
     }
-    // `(none)` is what the C library calls a host without a domain.
+    // The C library calls a host without a domain `(none)`.
     word.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.')).then(|| name(word)).flatten()
 }
 

@@ -1,6 +1,6 @@
-//! What the two SRV lookups of a domain say together (RFC 2782, RFC 6120 3.2, XEP-0368).
+//! Combines the two SRV lookups of a domain (RFC 2782, RFC 6120 3.2, XEP-0368).
 
-use super::ResolveError;
+use super::error::ResolveError;
 use crate::xmpp::servers::Target;
 
 /// The STARTTLS service (RFC 6120 3.2.1).
@@ -8,37 +8,41 @@ pub(super) const STARTTLS: &str = "_xmpp-client._tcp";
 /// The direct TLS service (XEP-0368).
 pub(super) const DIRECT_TLS: &str = "_xmpps-client._tcp";
 
-/// What one SRV lookup found.
+/// The outcome of one SRV lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// Records, at least one.
+pub(super) enum SrvOutcome {
+    /// At least one record.
     Targets(Vec<Target>),
-    /// NXDOMAIN, or no SRV record at that name.
+    /// NXDOMAIN, or no SRV record with that name.
     NoRecord,
-    /// The target `.`: the service is not there.
+    /// The target `.`: the domain does not have the service.
     NotAvailable,
-    /// No name server answered. Says why.
+    /// No name server answered; the reason.
     Failed(String),
 }
 
-/// What follows from the lookups.
+/// The servers according to both lookups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Combined {
-    /// Where to connect to, at least one.
+    /// Where to connect, at least one.
     pub(super) targets: Vec<Target>,
-    /// The lookup that failed beside the one that was answered, and why, for a WARNING.
+    /// The lookup that failed, if one of the two did, and why: for a WARNING.
     pub(super) unanswered: Option<String>,
 }
 
-/// Combines the lookups of STARTTLS (`_xmpp-client._tcp`) and of direct TLS (`_xmpps-client._tcp`; `None` without TLS, where it
-/// is of no use). `docs/connection.md` has the table.
+/// Combines the lookups of STARTTLS (`_xmpp-client._tcp`) and of direct TLS (`_xmpps-client._tcp`; `None` if the
+/// connection does not use TLS). `docs/connection.md` has the table.
 ///
 /// # Errors
-/// [`ResolveError::SrvFailed`] where no lookup was answered; [`ResolveError::Failed`] where STARTTLS is not available and direct
-/// TLS is unknown; [`ResolveError::NoService`] where the domain has no service.
-pub(super) fn combine(domain: &str, starttls: Outcome, direct: Option<Outcome>) -> Result<Combined, ResolveError> {
-    use Outcome::{Failed, NoRecord, NotAvailable, Targets};
-    // The domain itself stands in for the STARTTLS service: direct TLS has no default port.
+/// [`ResolveError::SrvFailed`]: no lookup was answered. [`ResolveError::Failed`]: STARTTLS is not available, and the
+/// lookup of direct TLS failed. [`ResolveError::NoService`]: the domain has no service.
+pub(super) fn combine(
+    domain: &str,
+    starttls: SrvOutcome,
+    direct: Option<SrvOutcome>,
+) -> Result<Combined, ResolveError> {
+    use SrvOutcome::{Failed, NoRecord, NotAvailable, Targets};
+    // The domain itself replaces the STARTTLS service. Direct TLS has no default port.
     let itself = || vec![Target::domain(domain)];
     let unanswered = |service, reason| Some(format!("{}: {reason}", service_name(service, domain)));
     let (targets, unanswered) = match (starttls, direct) {
@@ -68,7 +72,7 @@ pub(super) fn combine(domain: &str, starttls: Outcome, direct: Option<Outcome>) 
     Ok(Combined { targets, unanswered })
 }
 
-/// The name at which a service's records are.
+/// The name of a service's records.
 pub(super) fn service_name(service: &str, domain: &str) -> String {
     format!("{service}.{domain}")
 }
@@ -76,12 +80,12 @@ pub(super) fn service_name(service: &str, domain: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Outcome::{Failed, NoRecord, NotAvailable, Targets};
+    use SrvOutcome::{Failed, NoRecord, NotAvailable, Targets};
 
-    /// The table of `docs/connection.md`: STARTTLS in the rows, direct TLS in the columns, `-` where it is not looked up.
+    /// The table of `docs/connection.md`. `-`: not looked up.
     #[rustfmt::skip]
     const TABLE: &[(&str, &str, &str)] = &[
-        // STARTTLS   direct TLS   what follows
+        // STARTTLS   direct TLS   servers
         ("answered", "answered", "direct plain"),
         ("answered", "none",     "plain"),
         ("answered", ".",        "plain"),
@@ -104,7 +108,7 @@ mod tests {
         ("failed",   "-",        "both failed"),
     ];
 
-    fn outcome(word: &str, host: &str) -> Option<Outcome> {
+    fn outcome(word: &str, host: &str) -> Option<SrvOutcome> {
         Some(match word {
             "answered" => Targets(vec![Target::domain(host)]),
             "none" => NoRecord,
@@ -115,10 +119,10 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_from_the_two_lookups() {
+    fn the_two_lookups_are_combined_as_documented() {
         for (starttls, direct, expected) in TABLE {
             let found = combine("a.test", outcome(starttls, "plain").unwrap(), outcome(direct, "direct"));
-            let in_words = match found {
+            let described = match found {
                 Ok(Combined { targets, unanswered }) => {
                     let hosts: Vec<&str> = targets.iter().map(|target| target.host.as_str()).collect();
                     let unanswered = unanswered.map(|reason| match reason.as_str() {
@@ -143,7 +147,7 @@ mod tests {
                 }
                 Err(other) => panic!("{other}"),
             };
-            assert_eq!(in_words, *expected, "STARTTLS {starttls}, direct TLS {direct}");
+            assert_eq!(described, *expected, "STARTTLS {starttls}, direct TLS {direct}");
         }
         assert_eq!(TABLE.len(), 4 * 5);
     }

@@ -2,15 +2,15 @@ use std::time::Duration;
 
 use super::*;
 
-/// A server that has the keys of its logins derived for long must not keep others' servers from being found.
+/// Key derivations may occupy all blocking threads.
 #[test]
-fn no_other_thread_is_needed() {
+fn names_are_resolved_while_the_blocking_threads_are_busy() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
     let (release, held) = std::sync::mpsc::channel::<()>();
     runtime.spawn_blocking(move || held.recv());
     let directory = tempfile::tempdir().unwrap();
     let (resolv_conf, hosts) = (directory.path().join("resolv.conf"), directory.path().join("hosts"));
-    // No server listens there.
+    // Nothing listens there.
     std::fs::write(&resolv_conf, "nameserver 127.255.255.254\noptions timeout:1 attempts:1\n").unwrap();
     std::fs::write(&hosts, "192.0.2.1 b.test\n").unwrap();
     let resolver = Resolver::new(resolv_conf, hosts);
@@ -22,7 +22,7 @@ fn no_other_thread_is_needed() {
         tokio::time::timeout(Duration::from_secs(20), work).await
     });
     drop(release);
-    let (failed, found) = found.expect("it waits for a thread");
+    let (failed, found) = found.expect("the resolver waits for a thread");
     assert!(matches!(failed, Err(ResolveError::SrvFailed { .. })), "{failed:?}");
     assert_eq!(found.unwrap()[0].addresses, [IpAddr::from([192, 0, 2, 1])]);
 }

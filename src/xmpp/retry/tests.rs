@@ -13,7 +13,7 @@ fn rng() -> StdRng {
     StdRng::seed_from_u64(7)
 }
 
-/// A policy after so many failed passes.
+/// A policy after this many failed passes.
 fn after_failed_passes(settings: Retry, passes: u32) -> RetryPolicy {
     let mut policy = RetryPolicy::new(settings);
     for _ in 0..passes {
@@ -22,7 +22,7 @@ fn after_failed_passes(settings: Retry, passes: u32) -> RetryPolicy {
     policy
 }
 
-/// The longest of many draws tells the window that they came from.
+/// The longest of many waits, which is close to their window.
 fn longest(mut next: impl FnMut(&mut StdRng) -> Duration) -> Duration {
     let rng = &mut rng();
     (0..2000).map(|_| next(rng)).max().unwrap_or_default()
@@ -62,7 +62,7 @@ fn a_pass_goes_through_the_whole_list_without_a_wait() {
     }
 }
 
-/// How many servers a pass has, and how many passes `attempt` asks for, plays no part in it.
+/// The number of servers and `attempt` do not matter.
 #[test]
 fn waits_grow_with_each_failed_pass() {
     for attempts in [1, 16] {
@@ -87,7 +87,7 @@ fn attempt_0_waits_from_1_s_to_300_s() {
 }
 
 #[test]
-fn a_lost_good_stream_is_followed_by_a_first_retry_wait() {
+fn a_lost_long_stream_is_followed_by_a_first_retry_wait() {
     for attempts in [0, 16] {
         let mut policy = after_failed_passes(settings(attempts), 5);
         policy.settle(Duration::from_secs(60));
@@ -111,14 +111,14 @@ fn a_short_stream_does_not_reset_the_count() {
 }
 
 #[test]
-fn a_good_stream_resets_the_count() {
+fn a_long_stream_resets_the_count() {
     let mut policy = after_failed_passes(settings(16), 5);
     assert!(policy.settle(Duration::from_secs(60)));
     assert_eq!(policy.pass(), 1);
     about(longest(|rng| policy.clone().attempt_failed(true, Duration::ZERO, rng).wait()), 60);
 }
 
-/// The largest settings there are: no arithmetic on them may panic.
+/// Arithmetic on the largest settings must not panic.
 #[test]
 fn the_largest_settings_are_only_long_waits() {
     let max = Duration::from_secs(u64::from(u32::MAX));
@@ -150,9 +150,9 @@ fn a_floor_holds_for_every_kind_of_wait() {
     }
 }
 
-/// A locked account: half of `initial_retry_interval`. A conflict: half of `retry_max_interval`, at most 300 s.
+/// Half of `initial_retry_interval`; half of `retry_max_interval`, at most 300 s.
 #[test]
-fn the_floors() {
+fn refused_logins_and_conflicts_have_floors() {
     let floors = |max| {
         let policy = RetryPolicy::new(Retry { max: Duration::from_secs(max), ..settings(16) });
         (policy.floor_after_refusal().as_secs(), policy.floor_after_conflict().as_secs())

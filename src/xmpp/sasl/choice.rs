@@ -1,8 +1,8 @@
-//! Which mechanism, and whether the login is bound to the TLS connection. Pure.
+//! Chooses the login mechanism, and whether the login is bound to the TLS connection. Pure.
 
 use super::scram::Hash;
 
-/// The mechanisms that are used.
+/// The supported mechanisms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
     /// draft-melnikov-scram-sha-512 with channel binding.
@@ -17,13 +17,14 @@ pub enum Mechanism {
     ScramSha256,
     /// RFC 5802
     ScramSha1,
-    /// RFC 4616; over TLS alone.
+    /// RFC 4616; used over TLS only.
     Plain,
 }
 
 impl Mechanism {
-    /// All of them, best first. Channel binding comes before the hash: it keeps a man in the middle of TLS out, and no hash
-    /// does. Then the longer hash (RFC 7677 4 wants SHA-256 before SHA-1). PLAIN shows the password to the server.
+    /// All mechanisms, best first. Channel binding matters more than the hash: it is what detects a man in the middle
+    /// of TLS. Then the longer hash (RFC 7677 4 requires SHA-256 before SHA-1). PLAIN is last: it reveals the password
+    /// to the server.
     const BEST_FIRST: [Self; 7] = [
         Self::ScramSha512Plus,
         Self::ScramSha256Plus,
@@ -48,7 +49,7 @@ impl Mechanism {
         }
     }
 
-    /// The hash function of SCRAM; none with PLAIN.
+    /// The hash function of SCRAM; `None` for PLAIN.
     pub(super) fn hash(self) -> Option<Hash> {
         match self {
             Self::ScramSha512 | Self::ScramSha512Plus => Some(Hash::Sha512),
@@ -66,16 +67,17 @@ impl Mechanism {
 /// The GS2 channel binding flag (RFC 5802 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gs2Flag {
-    /// `p`: the channel is bound.
+    /// `p`: the login is bound to the channel.
     Bound,
-    /// `y`: we could have, the server seems unable to. A server that is able sees that -PLUS was removed from its list.
+    /// `y`: we support binding, the server seems not to. A server that does detects that -PLUS was removed from its
+    /// list.
     ServerCannot,
-    /// `n`: we could not.
+    /// `n`: we do not support binding.
     Unused,
 }
 
-/// Chooses among what the server offers. `bindings` is the server's list of channel bindings (XEP-0440) where it sent one;
-/// `can_bind` says that this TLS connection has a `tls-exporter` value.
+/// Chooses among the offered mechanisms. `bindings`: the server's list of channel bindings (XEP-0440), if it sent one.
+/// `can_bind`: whether this TLS connection has a `tls-exporter` value.
 #[must_use]
 pub fn choose(
     offered: &[String],
@@ -85,7 +87,7 @@ pub fn choose(
 ) -> Option<(Mechanism, Gs2Flag)> {
     let has = |mechanism: Mechanism| offered.iter().any(|name| name == mechanism.name());
     let plus = Mechanism::BEST_FIRST.into_iter().any(|mechanism| mechanism.binds() && has(mechanism));
-    // Without a list we take a server that offers -PLUS over TLS 1.3 at its word: tls-exporter is the one binding that is
+    // A server without a list that offers -PLUS over TLS 1.3 should support tls-exporter, the only binding that is
     // defined there (RFC 9266).
     let exporter = bindings.is_none_or(|list| list.iter().any(|name| name == "tls-exporter"));
     let flag = match (can_bind, plus) {
@@ -99,18 +101,24 @@ pub fn choose(
         _ => true,
     };
     let chosen = Mechanism::BEST_FIRST.into_iter().filter(usable).find(|mechanism| has(*mechanism))?;
-    // PLAIN has no such flag: its refusal is that of the password, which is not to be sent twice. And a server with -PLUS
-    // for another hash alone: nothing is bound then, and nothing is claimed.
+    // PLAIN has no flag: if it is refused, the password is wrong, and must not be sent twice. Neither is a flag claimed
+    // for a server that has -PLUS for another hash only.
     let unflagged = chosen == Mechanism::Plain || (flag == Gs2Flag::Bound && !chosen.binds());
     let flag = if unflagged { Gs2Flag::Unused } else { flag };
     Some((chosen, flag))
 }
 
-/// What is tried once where a server refuses the bound exchange at its first message: a server that lists no bindings
-/// (XEP-0440) may offer -PLUS over TLS 1.3 and know `tls-unique` alone, which is not defined there. A list that names ours is
-/// taken at its word, so that an attacker cannot talk us out of it. The refusal of the flag `y` is final (RFC 5802 6): a
-/// second try with `n` would undo what the flag is for.
-pub(super) fn unbound(offered: &[String], bindings: Option<&[String]>, flag: Gs2Flag) -> Option<Mechanism> {
+/// Returns the mechanism to try once without binding after a server has refused the bound exchange at its first
+/// message.
+///
+/// A server that lists no bindings (XEP-0440) may offer -PLUS over TLS 1.3 and support `tls-unique` only, which is not
+/// defined there. There is no fallback if the server lists our binding, as an attacker could force it; nor after the
+/// flag `y` (RFC 5802 6), as a second try with `n` would defeat its purpose.
+pub(super) fn fallback_without_binding(
+    offered: &[String],
+    bindings: Option<&[String]>,
+    flag: Gs2Flag,
+) -> Option<Mechanism> {
     let fallback = flag == Gs2Flag::Bound && bindings.is_none();
     fallback.then(|| choose(offered, None, false, false)).flatten().map(|(mechanism, _)| mechanism)
 }
@@ -127,11 +135,11 @@ mod tests {
         ["PLAIN", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"];
     const SHA_512: [&str; 4] = ["PLAIN", "SCRAM-SHA-512", "SCRAM-SHA-512-PLUS", "SCRAM-SHA-256-PLUS"];
 
-    /// Offered, bindings, whether we can bind, whether there is TLS; and what is chosen.
+    /// Offered mechanisms, listed bindings, whether we can bind, whether TLS is on; the choice.
     type Case<'a> = (&'a [&'a str], Option<&'a [&'a str]>, bool, bool, Option<(Mechanism, Gs2Flag)>);
 
     #[test]
-    fn the_best_that_is_possible_is_chosen() {
+    fn the_best_usable_mechanism_is_chosen() {
         use Mechanism::*;
         let plain = ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"];
         let exporter = ["tls-server-end-point", "tls-exporter"];
@@ -166,18 +174,26 @@ mod tests {
     }
 
     #[test]
-    fn a_binding_that_is_refused_is_given_up_only_where_the_server_named_none() {
+    fn a_refused_binding_is_given_up_only_if_the_server_listed_none() {
         let both = names(&["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"]);
         let bare = Some(Mechanism::ScramSha256);
-        assert_eq!(unbound(&both, None, Gs2Flag::Bound), bare);
-        assert_eq!(unbound(&both, Some(&names(&["tls-exporter"])), Gs2Flag::Bound), None);
-        assert_eq!(unbound(&names(&["SCRAM-SHA-256-PLUS", "PLAIN"]), None, Gs2Flag::Bound), None, "never PLAIN");
-        assert_eq!(unbound(&both, None, Gs2Flag::ServerCannot), None, "that would undo what the flag is for");
-        assert_eq!(unbound(&both, None, Gs2Flag::Unused), None);
+        assert_eq!(fallback_without_binding(&both, None, Gs2Flag::Bound), bare);
+        assert_eq!(fallback_without_binding(&both, Some(&names(&["tls-exporter"])), Gs2Flag::Bound), None);
+        assert_eq!(
+            fallback_without_binding(&names(&["SCRAM-SHA-256-PLUS", "PLAIN"]), None, Gs2Flag::Bound),
+            None,
+            "never PLAIN"
+        );
+        assert_eq!(
+            fallback_without_binding(&both, None, Gs2Flag::ServerCannot),
+            None,
+            "that would defeat the flag's purpose"
+        );
+        assert_eq!(fallback_without_binding(&both, None, Gs2Flag::Unused), None);
     }
 
     #[test]
-    fn the_best_comes_first() {
+    fn mechanisms_are_ordered_best_first() {
         let names = Mechanism::BEST_FIRST.map(Mechanism::name);
         let expected = [
             "SCRAM-SHA-512-PLUS",

@@ -1,30 +1,30 @@
-//! Our side of one exchange: PLAIN (RFC 4616) or SCRAM.
+//! The client's side of an exchange: PLAIN (RFC 4616) or SCRAM.
 
 use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 
-use super::SaslError;
 use super::choice::Mechanism;
-use super::scram::{Binding, ClientFirst, Verifier};
+use super::error::SaslError;
+use super::scram::{Binding, ClientFirst, SignatureVerifier};
+use crate::blocking::blocking;
 use crate::config::model::Password;
-use crate::supervision::blocking;
 
-/// How long deriving the keys may take, the wait for a thread included. It does not count against the time that the server
-/// has: a million iterations take a slow CPU a minute.
+/// Maximum time for deriving the keys, including the wait for a thread. A million iterations take a minute on a slow
+/// CPU.
 const DERIVATION_LIMIT: Duration = Duration::from_secs(120);
 
-/// Our side of one exchange. What it holds of the password is wiped when it is dropped.
+/// The client's side of an exchange. The password is wiped when this is dropped.
 pub(super) enum Exchange {
     Plain { message: Zeroizing<Vec<u8>> },
-    Scram { password: Zeroizing<String>, state: State },
+    Scram { password: Zeroizing<String>, state: ScramState },
 }
 
-pub(super) enum State {
-    /// Our first message is about to be answered.
+pub(super) enum ScramState {
+    /// The first message is sent.
     First(ClientFirst),
-    /// Our last message is.
-    Last(Verifier),
+    /// The last message is sent.
+    Last(SignatureVerifier),
     /// The server has proven that it knows the password.
     Verified,
     /// After an error.
@@ -40,14 +40,17 @@ impl Exchange {
                 let message = [b"\0", username.as_bytes(), b"\0", password.as_bytes()].concat();
                 Self::Plain { message: Zeroizing::new(message) }
             }
-            Some(hash) => Self::Scram { password, state: State::First(ClientFirst::new(hash, binding, &username)) },
+            Some(hash) => {
+                Self::Scram { password, state: ScramState::First(ClientFirst::new(hash, binding, &username)) }
+            }
         }
     }
 
+    /// The initial response.
     pub(super) fn initial(&self) -> Zeroizing<Vec<u8>> {
         match self {
             Self::Plain { message } => message.clone(),
-            Self::Scram { state: State::First(first), .. } => Zeroizing::new(first.message().into_bytes()),
+            Self::Scram { state: ScramState::First(first), .. } => Zeroizing::new(first.message().into_bytes()),
             Self::Scram { .. } => Zeroizing::default(),
         }
     }
@@ -55,33 +58,35 @@ impl Exchange {
     /// Answers a challenge.
     pub(super) async fn respond(&mut self, challenge: &[u8]) -> Result<Vec<u8>, SaslError> {
         let Self::Scram { password, state } = self else {
-            return Err(SaslError::Protocol("a challenge, which PLAIN has none of".to_owned()));
+            return Err(SaslError::Protocol("a challenge in a login with PLAIN".to_owned()));
         };
-        match std::mem::replace(state, State::Failed) {
-            State::First(first) => {
+        match std::mem::replace(state, ScramState::Failed) {
+            ScramState::First(first) => {
                 let server_first = first.receive(challenge)?;
                 let password = password.clone();
                 let work = blocking(move || server_first.respond(&password));
                 let derived = tokio::time::timeout(DERIVATION_LIMIT, work).await.map_err(|_| SaslError::TooSlow)?;
                 let (message, verifier) = derived.map_err(|error| SaslError::Protocol(error.to_string()))?;
-                *state = State::Last(verifier);
+                *state = ScramState::Last(verifier);
                 Ok(message.into_bytes())
             }
-            // The server's last message may come as a challenge, with an empty success behind it (RFC 6120 6.3.10).
-            State::Last(verifier) if verifier.accepts(challenge) => {
-                *state = State::Verified;
+            // The server may send its last message as a challenge, followed by an empty success (RFC 6120 6.3.10).
+            ScramState::Last(verifier) if verifier.accepts(challenge) => {
+                *state = ScramState::Verified;
                 Ok(Vec::new())
             }
-            State::Last(_) => Err(WRONG_SIGNATURE),
-            State::Verified | State::Failed => Err(SaslError::Protocol("a challenge after the last one".to_owned())),
+            ScramState::Last(_) => Err(WRONG_SIGNATURE),
+            ScramState::Verified | ScramState::Failed => {
+                Err(SaslError::Protocol("a challenge after the last one".to_owned()))
+            }
         }
     }
 
-    /// Checks what the server says with its success.
+    /// Checks the data that came with the server's success.
     pub(super) fn finish(&self, data: &[u8]) -> Result<(), SaslError> {
         match self {
-            Self::Plain { .. } | Self::Scram { state: State::Verified, .. } => Ok(()),
-            Self::Scram { state: State::Last(verifier), .. } if verifier.accepts(data) => Ok(()),
+            Self::Plain { .. } | Self::Scram { state: ScramState::Verified, .. } => Ok(()),
+            Self::Scram { state: ScramState::Last(verifier), .. } if verifier.accepts(data) => Ok(()),
             Self::Scram { .. } => Err(WRONG_SIGNATURE),
         }
     }
@@ -89,7 +94,7 @@ impl Exchange {
 
 const WRONG_SIGNATURE: SaslError = SaslError::Impostor("its signature is missing or wrong");
 
-/// `SASLprep` (RFC 4013). What it does not allow goes out as it is: the server decides.
+/// Applies `SASLprep` (RFC 4013). Text that it prohibits is sent unchanged: the server decides.
 fn prepare(text: &str) -> Zeroizing<String> {
     Zeroizing::new(stringprep::saslprep(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned))
 }
@@ -113,13 +118,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_nonce_that_is_not_ours_is_an_impostors() {
-        let theirs = b"r=somebodyelses,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+    async fn a_foreign_nonce_reveals_an_impostor() {
+        let theirs = b"r=foreign,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
         assert!(matches!(scram().respond(theirs).await, Err(SaslError::Impostor(_))));
     }
 
     #[tokio::test]
-    async fn a_mandatory_extension_is_not_ignored() {
+    async fn a_mandatory_extension_is_refused() {
         assert!(matches!(challenge(&mut scram(), "i=10,m=x").await, Err(SaslError::Protocol(_))));
     }
 
@@ -133,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wrong_or_missing_signature_is_an_impostors() {
+    async fn a_wrong_or_missing_signature_reveals_an_impostor() {
         for last in ["v=rmF9pqV8S7suAoZWja4dJRkFsKQ=", "", "e=other-error"] {
             let mut exchange = scram();
             challenge(&mut exchange, "i=10").await.unwrap();
@@ -144,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn plain_is_rfc_4616() {
+    async fn plain_sends_its_message_and_answers_no_challenge() {
         let mut exchange = exchange(Mechanism::Plain, "p\u{e9}");
         assert_eq!(**exchange.initial(), *"\0u\0p\u{e9}".as_bytes());
         assert!(exchange.respond(b"x").await.is_err());

@@ -1,4 +1,5 @@
-//! The client's side of SCRAM (RFC 5802, RFC 7677) with SHA-1, SHA-256 and SHA-512, on ring. Pure, but for the nonce.
+//! The messages of SCRAM (RFC 5802, RFC 7677), client's side, with SHA-1, SHA-256 and SHA-512. Pure except for the
+//! nonce.
 
 use std::num::NonZeroU32;
 
@@ -8,13 +9,13 @@ use rand::RngExt as _;
 use ring::{digest, hmac, pbkdf2};
 use secrecy::zeroize::Zeroizing;
 
-use super::SaslError;
+use super::error::SaslError;
 
-/// The most PBKDF2 iterations that a server may ask for. 600,000 are today's recommendation for SHA-256, and a hostile
-/// server must not keep a small CPU busy for hours.
+/// Maximum number of PBKDF2 iterations, so that a hostile server cannot occupy a small CPU for hours. 600,000 are
+/// recommended for SHA-256.
 const MAX_ITERATIONS: u32 = 1_000_000;
 
-/// The hash functions that SCRAM is used with.
+/// The hash functions for SCRAM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hash {
     Sha1,
@@ -48,12 +49,12 @@ impl Hash {
     }
 }
 
-/// What the client says of channel binding (RFC 5802 6).
+/// The channel binding (RFC 5802 6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Binding {
     /// `p`: bound by the value of `tls-exporter` (RFC 9266).
     TlsExporter(Vec<u8>),
-    /// `y`: we could bind, and the server seems unable to.
+    /// `y`: we support binding, the server seems not to.
     ServerCannot,
     /// `n`: not bound.
     Unused,
@@ -68,14 +69,14 @@ impl Binding {
         }
     }
 
-    /// The attribute `c`: the header, and what is bound.
+    /// The attribute `c`: header and binding data.
     fn encode(&self) -> String {
         let data = if let Self::TlsExporter(data) = self { data.as_slice() } else { &[] };
         BASE64.encode([self.gs2_header().as_bytes(), data].concat())
     }
 }
 
-/// An exchange before its first message is answered.
+/// An exchange after the client's first message.
 pub(super) struct ClientFirst {
     hash: Hash,
     binding: Binding,
@@ -84,7 +85,7 @@ pub(super) struct ClientFirst {
 }
 
 impl ClientFirst {
-    /// Begins an exchange with a nonce of 144 random bits. `username` is prepared, and not escaped yet.
+    /// Begins an exchange with a nonce of 144 random bits. `username`: after `SASLprep`, not escaped.
     pub(super) fn new(hash: Hash, binding: Binding, username: &str) -> Self {
         Self::with_nonce(hash, binding, username, BASE64.encode(rand::rng().random::<[u8; 18]>()))
     }
@@ -104,17 +105,16 @@ impl ClientFirst {
     /// Checks the server-first-message.
     ///
     /// # Errors
-    /// [`SaslError::Impostor`] for a nonce that does not continue ours, [`SaslError::Protocol`] for everything else that
-    /// cannot be answered.
+    /// [`SaslError::Impostor`]: the nonce does not continue ours. [`SaslError::Protocol`]: the message is malformed.
     pub(super) fn receive(self, message: &[u8]) -> Result<ServerFirst, SaslError> {
         let text =
             std::str::from_utf8(message).map_err(|_| SaslError::Protocol("a challenge not in UTF-8".to_owned()))?;
         let nonce = attribute(text, 'r').unwrap_or_default();
-        // RFC 5802 5.1: otherwise an old exchange could be replayed.
+        // RFC 5802 5.1: prevents the replay of an earlier exchange.
         if !nonce.starts_with(&self.nonce) || nonce == self.nonce {
             return Err(SaslError::Impostor("its nonce does not continue ours"));
         }
-        // RFC 5802 5.1: an extension that must be understood, and is not.
+        // RFC 5802 5.1: an extension that must be supported.
         if attribute(text, 'm').is_some() {
             return Err(SaslError::Protocol("a mandatory extension of SCRAM".to_owned()));
         }
@@ -130,21 +130,21 @@ impl ClientFirst {
     }
 }
 
-/// An exchange whose first message is answered.
+/// An exchange after the server's first message.
 pub(super) struct ServerFirst {
     hash: Hash,
     salt: Vec<u8>,
     iterations: NonZeroU32,
     /// The client-final-message without its proof.
     reply: String,
-    /// The `AuthMessage`: what both sides sign.
+    /// The `AuthMessage`, which both sides sign.
     signed: String,
 }
 
 impl ServerFirst {
-    /// Derives the keys from the prepared password, and gives the client-final-message and what verifies the server's.
-    /// Takes as long as the iterations take: not for the thread that serves the streams.
-    pub(super) fn respond(self, password: &str) -> (String, Verifier) {
+    /// Derives the keys from the password (after `SASLprep`). Returns the client-final-message, and a verifier for the
+    /// server's. Blocks for up to minutes: call it outside the main thread.
+    pub(super) fn respond(self, password: &str) -> (String, SignatureVerifier) {
         let (digest, hmac) = (self.hash.digest(), self.hash.hmac());
         let mut salted = Zeroizing::new(vec![0; digest.output_len()]);
         pbkdf2::derive(self.hash.pbkdf2(), self.iterations, &self.salt, password.as_bytes(), &mut salted);
@@ -155,18 +155,18 @@ impl ServerFirst {
         let proof: Vec<u8> = client_key.as_ref().iter().zip(signature.as_ref()).map(|(key, sign)| key ^ sign).collect();
         let server_key = hmac::Key::new(hmac, hmac::sign(&salted, b"Server Key").as_ref());
         let message = format!("{},p={}", self.reply, BASE64.encode(proof));
-        (message, Verifier { server_key, signed: self.signed })
+        (message, SignatureVerifier { server_key, signed: self.signed })
     }
 }
 
 /// Verifies that the server knows the password, or keys derived from it.
-pub(super) struct Verifier {
+pub(super) struct SignatureVerifier {
     server_key: hmac::Key,
     signed: String,
 }
 
-impl Verifier {
-    /// Whether the server-final-message holds the right signature. In constant time.
+impl SignatureVerifier {
+    /// Whether the server-final-message has the right signature. Takes constant time.
     pub(super) fn accepts(&self, message: &[u8]) -> bool {
         let signature = std::str::from_utf8(message).ok().and_then(|text| attribute(text, 'v'));
         let signature = signature.and_then(|signature| BASE64.decode(signature).ok());

@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::received;
-use crate::xmpp::incoming::{Element, Known as KnownElement};
+use crate::xmpp::incoming::{Element, KnownElement};
 
 const PING: &str = "<ping xmlns='urn:xmpp:ping'/>";
 const DISCO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
@@ -10,7 +10,7 @@ const REQUEST: &str = "<connectionRequest xmlns='urn:broadband-forum-org:cwmp:xm
 const MALFORMED: &str = "<connectionRequest xmlns='urn:broadband-forum-org:cwmp:xmppConnReq-1-0'/>";
 const BIND: &str = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
 
-fn iq(attributes: &str, inner: &str) -> Iq {
+fn iq(attributes: &str, inner: &str) -> IncomingIq {
     match received(&format!("<iq id='1' from='acs@a.test/r' {attributes}>{inner}</iq>")) {
         Element::Known(KnownElement::Iq(iq)) => iq,
         other => panic!("{other:?}"),
@@ -18,14 +18,14 @@ fn iq(attributes: &str, inner: &str) -> Iq {
 }
 
 #[test]
-fn every_kind_of_iq_has_its_meaning() {
+fn iqs_are_classified() {
     let answer = "Answer { id: Some(\"1\"), from: Some(\"acs@a.test/r\") }";
     let request = "ConnectionRequest(Some(GivenCredentials([redacted])))";
     let cases = [
         ("type='get'", PING, "Ping"),
         ("type='set'", PING, "Unsupported"),
-        ("type='get'", DISCO, "DiscoInfo { node: false }"),
-        ("type='get'", DISCO_NODE, "DiscoInfo { node: true }"),
+        ("type='get'", DISCO, "DiscoInfo { has_node: false }"),
+        ("type='get'", DISCO_NODE, "DiscoInfo { has_node: true }"),
         ("type='set'", DISCO, "Unsupported"),
         ("type='get'", REQUEST, request),
         ("type='set'", REQUEST, request),
@@ -54,12 +54,12 @@ fn every_kind_of_iq_has_its_meaning() {
     ];
     for (attributes, inner, expected) in cases {
         let mut iq = iq(attributes, inner);
-        assert_eq!(format!("{:?}", meaning(&mut iq)), expected, "{attributes} {inner}");
+        assert_eq!(format!("{:?}", classify(&mut iq)), expected, "{attributes} {inner}");
     }
 }
 
 #[test]
-fn an_answer_goes_where_the_request_came_from() {
+fn a_reply_goes_where_the_request_came_from() {
     let iq = iq("type='get' to='cpe@a.test/wan'", PING);
     let answer = ReplyTo::of(&iq).result();
     assert_eq!((answer.id.as_deref(), answer.to.as_deref()), (Some("1"), Some("acs@a.test/r")));

@@ -1,26 +1,27 @@
-//! What a certificate says of itself, for messages. Only the validity is used in a decision, for pinned certificates.
+//! Describes certificates in messages. The validity is also checked, for pinned certificates.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::der::{self, Reader, tag};
-use crate::config::problem::presentable;
+use crate::calendar::date;
+use crate::text::presentable;
 
-/// More names of one certificate are only counted.
+/// Maximum number of names that a message lists; further ones are counted.
 const MAX_NAMES: usize = 5;
 
-/// The fields of a certificate (RFC 5280 4.1) that messages need.
+/// The fields of a certificate (RFC 5280 4.1) that messages show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Certificate {
-    /// From 1.
+    /// The X.509 version, 1 to 3.
     pub(super) version: u8,
     /// The distinguished name of the issuer, as `CN=..., O=...`.
     pub(super) issuer: String,
     /// The distinguished name of the subject.
     pub(super) subject: String,
-    /// Seconds since 1970.
+    /// First second of the validity, since 1970.
     pub(super) not_before: i64,
-    /// Seconds since 1970; the certificate is still valid then.
+    /// Last second of the validity, since 1970.
     pub(super) not_after: i64,
     /// The public key.
     pub(super) key: Key,
@@ -33,7 +34,7 @@ pub(super) struct Certificate {
 }
 
 impl Certificate {
-    /// Reads the fields of a certificate in DER. None if it is not a certificate.
+    /// Parses a certificate in DER. Returns `None` if it is malformed.
     pub(super) fn read(der: &[u8]) -> Option<Self> {
         let mut tbs = Reader::new(der).enter(tag::SEQUENCE)?.enter(tag::SEQUENCE)?;
         let version = match tbs.enter(0xa0) {
@@ -74,22 +75,22 @@ impl fmt::Display for Certificate {
                 write!(f, " and {} more", self.names.len() - MAX_NAMES)?;
             }
         }
-        let (from, to) = (der::date(self.not_before), der::date(self.not_after));
+        let (from, to) = (date(self.not_before), date(self.not_after));
         write!(f, ", valid {from} to {to}, key {}, issuer '{}'", self.key, self.issuer)
     }
 }
 
-/// A public key's type.
+/// The type of a public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Key {
-    /// RSA with a modulus of so many bits.
+    /// RSA, with the length of the modulus in bits.
     Rsa(usize),
-    /// Anything else, in words.
+    /// The name of another type.
     Other(String),
 }
 
 impl Key {
-    /// Reads the contents of a `SubjectPublicKeyInfo`.
+    /// Parses the contents of a `SubjectPublicKeyInfo`.
     pub(super) fn read(info: &[u8]) -> Option<Self> {
         let mut info = Reader::new(info);
         let algorithm = info.enter(tag::SEQUENCE)?;
@@ -104,7 +105,7 @@ impl Key {
         Some(Self::Rsa((modulus.len() - zeros) * 8 - top))
     }
 
-    /// Whether it is an RSA key of a size that ring does not verify signatures with.
+    /// Whether this is an RSA key of a size that ring does not support.
     pub(super) fn is_out_of_range(&self) -> bool {
         matches!(self, Self::Rsa(bits) if !(2048..=8192).contains(bits))
     }
@@ -114,12 +115,12 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rsa(bits) => write!(f, "RSA {bits} bits"),
-            Self::Other(words) => f.write_str(words),
+            Self::Other(name) => f.write_str(name),
         }
     }
 }
 
-/// A key's type, from the fields of its `AlgorithmIdentifier`; dotted for those that are rare.
+/// Returns the name of a key's type, from the fields of its `AlgorithmIdentifier`; dotted for rare ones.
 pub(super) fn key_type(mut algorithm: Reader<'_>) -> Option<String> {
     let kind = der::dotted(algorithm.expect(tag::OID)?)?;
     let curve = || match algorithm.clone().expect(tag::OID).and_then(der::dotted).as_deref() {
@@ -138,7 +139,7 @@ pub(super) fn key_type(mut algorithm: Reader<'_>) -> Option<String> {
     })
 }
 
-/// A signature algorithm's name; dotted for those that are rare.
+/// Returns the name of a signature algorithm; dotted for rare ones.
 pub(super) fn algorithm(oid: &[u8]) -> String {
     let dotted = der::dotted(oid).unwrap_or_else(|| "unknown".to_owned());
     match dotted.as_str() {
@@ -159,7 +160,7 @@ pub(super) fn algorithm(oid: &[u8]) -> String {
     .to_owned()
 }
 
-/// The contents of a `Name`, `CN=..., O=...`, fit for one line of the log.
+/// Formats the contents of a `Name` as `CN=..., O=...`, on one line.
 pub(super) fn distinguished_name(name: &[u8]) -> String {
     let mut parts = Vec::new();
     let mut sets = Reader::new(name);
@@ -183,7 +184,7 @@ pub(super) fn distinguished_name(name: &[u8]) -> String {
     presentable(&parts.join(", "))
 }
 
-/// The names of the subjectAltName (RFC 5280 4.2.1.6), from what follows the public key.
+/// Returns the names of the subjectAltName (RFC 5280 4.2.1.6), from what follows the public key.
 fn names(mut tbs: Reader<'_>) -> Option<Vec<String>> {
     let mut extensions = loop {
         let (tag, contents) = tbs.next()?;
@@ -223,7 +224,7 @@ mod tests {
 
     use super::*;
 
-    fn made(names: &[&str]) -> Vec<u8> {
+    fn certificate(names: &[&str]) -> Vec<u8> {
         let mut params = CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, "a\nb");
@@ -233,8 +234,8 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_described() {
-        let read = Certificate::read(&made(&["a.test", "192.0.2.1", "2001:db8::1"])).unwrap();
+    fn a_certificate_is_described_on_one_line() {
+        let read = Certificate::read(&certificate(&["a.test", "192.0.2.1", "2001:db8::1"])).unwrap();
         assert_eq!(
             read.to_string(),
             "names a.test, 192.0.2.1, 2001:db8::1, valid 2026-01-02 to 2300-03-04, key ECDSA P-256, \
@@ -244,29 +245,30 @@ mod tests {
     }
 
     #[test]
-    fn many_names_are_counted() {
+    fn names_beyond_the_maximum_are_counted() {
         let names: Vec<String> = (0..7).map(|number| format!("{number}.test")).collect();
-        let text = Certificate::read(&made(&names.iter().map(String::as_str).collect::<Vec<_>>())).unwrap().to_string();
+        let text =
+            Certificate::read(&certificate(&names.iter().map(String::as_str).collect::<Vec<_>>())).unwrap().to_string();
         assert!(text.starts_with("names 0.test, 1.test, 2.test, 3.test, 4.test and 2 more, valid"), "{text}");
-        let text = Certificate::read(&made(&[])).unwrap().to_string();
+        let text = Certificate::read(&certificate(&[])).unwrap().to_string();
         assert!(text.starts_with("no names (its subject 'CN=a\\nb, O=Lab' does not count), valid"), "{text}");
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_read(bytes: Vec<u8>) {
+        fn no_bytes_cause_a_panic(bytes: Vec<u8>) {
             Certificate::read(&bytes);
             Key::read(&bytes);
             distinguished_name(&bytes);
             names(Reader::new(&bytes));
         }
 
-        /// A certificate with a changed byte, or cut, is read or not; its description is one line.
+        /// The description of a certificate with a changed byte, or cut, is one line.
         #[test]
-        fn a_damaged_certificate_is_read(at: prop::sample::Index, byte: u8, end: prop::sample::Index) {
-            let mut der = made(&["a.test"]);
-            let place = at.index(der.len());
-            der[place] = byte;
+        fn a_damaged_certificate_is_described_on_one_line(at: prop::sample::Index, byte: u8, end: prop::sample::Index) {
+            let mut der = certificate(&["a.test"]);
+            let at = at.index(der.len());
+            der[at] = byte;
             for der in [&der[..], &der[..end.index(der.len())]] {
                 if let Some(certificate) = Certificate::read(der) {
                     prop_assert!(!certificate.to_string().contains(char::is_control));

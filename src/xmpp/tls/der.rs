@@ -1,5 +1,6 @@
-//! DER (X.690), as far as describing a certificate takes. Every function is total: any bytes give a value or `None`.
+//! Reads DER (X.690) as far as describing a certificate requires. Any bytes give a value or `None`.
 
+use crate::calendar::days_from_civil;
 /// Universal tags, with the bit for constructed ones.
 pub(super) mod tag {
     pub(crate) const INTEGER: u8 = 0x02;
@@ -17,7 +18,7 @@ pub(super) mod tag {
     pub(crate) const SET: u8 = 0x31;
 }
 
-/// Elements one after the other.
+/// Reads a sequence of elements.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a>(&'a [u8]);
 
@@ -26,12 +27,13 @@ impl<'a> Reader<'a> {
         Self(bytes)
     }
 
-    /// What follows the elements read so far.
+    /// The bytes after the elements read so far.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.0
     }
 
-    /// The next element's tag and contents. None at the end, and for lengths that are indefinite or beyond the input.
+    /// Returns the next element's tag and contents; `None` at the end, and for an indefinite length or one beyond the
+    /// input.
     pub(super) fn next(&mut self) -> Option<(u8, &'a [u8])> {
         let (&tag, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
@@ -51,7 +53,7 @@ impl<'a> Reader<'a> {
         Some((tag, contents))
     }
 
-    /// The contents of the next element, which has this tag.
+    /// Returns the contents of the next element if it has this tag.
     pub(super) fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
         let mut ahead = *self;
         let (found, contents) = ahead.next()?;
@@ -59,13 +61,14 @@ impl<'a> Reader<'a> {
         Some(contents)
     }
 
-    /// The elements of the next element, which has this tag.
+    /// Returns a reader of the next element's contents if it has this tag.
     pub(super) fn enter(&mut self, tag: u8) -> Option<Self> {
         self.expect(tag).map(Self)
     }
 }
 
-/// An object identifier in dotted form, `1.2.840.113549.1.1.1`. None for what is none, and for arcs beyond 2^32.
+/// Returns an object identifier in dotted form, `1.2.840.113549.1.1.1`; `None` if it is malformed or has an arc of 2^32
+/// or more.
 pub(super) fn dotted(oid: &[u8]) -> Option<String> {
     let mut arcs: Vec<u32> = Vec::new();
     let (mut arc, mut open) = (0_u32, false);
@@ -87,7 +90,7 @@ pub(super) fn dotted(oid: &[u8]) -> Option<String> {
     (!open).then_some(text)
 }
 
-/// The text of a string type; none for other tags. What is no text in it becomes U+FFFD.
+/// Returns the text of a string type; `None` for other tags. Invalid parts become U+FFFD.
 pub(super) fn text(tag: u8, contents: &[u8]) -> Option<String> {
     match tag {
         tag::UTF8_STRING | tag::PRINTABLE_STRING | tag::IA5_STRING => {
@@ -102,7 +105,7 @@ pub(super) fn text(tag: u8, contents: &[u8]) -> Option<String> {
     }
 }
 
-/// A time as RFC 5280 4.1.2.5 has it (with seconds, in UTC), in seconds since 1970.
+/// Parses a time in the forms of RFC 5280 4.1.2.5 (with seconds, in UTC). Returns seconds since 1970.
 pub(super) fn time(tag: u8, contents: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(contents).ok()?.strip_suffix('Z')?;
     let (year, rest) = match tag {
@@ -131,38 +134,15 @@ fn digits(text: &str) -> Option<i64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// Days since 1970 in the proleptic Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
-
-/// The date of a time in seconds since 1970, `2026-11-25`.
-pub(super) fn date(seconds: i64) -> String {
-    let days = seconds.div_euclid(86_400).saturating_add(719_468);
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::calendar::date;
 
     #[test]
-    fn lengths() {
+    fn lengths_are_definite_and_within_the_input() {
         let read = |bytes: &'static [u8]| {
             let mut reader = Reader::new(bytes);
             reader.next().map(|(tag, contents)| (tag, contents, reader.rest()))
@@ -184,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn identifiers() {
+    fn identifiers_are_dotted() {
         assert_eq!(dotted(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1]).unwrap(), "1.2.840.113549.1.1.1");
         assert_eq!(dotted(&[0x55, 0x1d, 0x25]).unwrap(), "2.5.29.37");
         assert_eq!(dotted(&[0x88, 0x37]).unwrap(), "2.999");
@@ -194,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn times() {
+    fn times_are_parsed() {
         let utc = |text: &str| time(tag::UTC_TIME, text.as_bytes());
         let generalized = |text: &str| time(tag::GENERALIZED_TIME, text.as_bytes());
         assert_eq!(utc("700101000000Z"), Some(0));
@@ -219,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn dates() {
+    fn dates_are_formatted() {
         assert_eq!(date(0), "1970-01-01");
         assert_eq!(date(-1), "1969-12-31");
         assert_eq!(date(951_825_601), "2000-02-29");
@@ -230,13 +210,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_date_is_the_one_that_was_read(days in 0_i64..2_932_896) {
+        fn dates_and_times_are_inverse(days in 0_i64..2_932_896) {
             let text = date(days * 86_400).replace('-', "");
             prop_assert_eq!(time(tag::GENERALIZED_TIME, format!("{text}000000Z").as_bytes()), Some(days * 86_400));
         }
 
         #[test]
-        fn any_bytes_are_read(bytes: Vec<u8>, tag: u8) {
+        fn no_bytes_cause_a_panic(bytes: Vec<u8>, tag: u8) {
             let mut reader = Reader::new(&bytes);
             while reader.next().is_some() {}
             prop_assert!(reader.rest().len() <= bytes.len());

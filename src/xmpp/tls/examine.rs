@@ -1,21 +1,22 @@
-//! What `xmppd check` says of a `tls_ca`.
+//! Checks a `tls_ca` for `xmppd check`.
 
 use std::path::Path;
 
 use super::certificate::Certificate;
-use super::trust_store::read_path;
-use super::{clock, der};
+use super::clock;
+use super::trust_paths::read_path;
+use crate::calendar::date;
 
-/// What is wrong with a file of trusted certificates.
+/// A problem of a file or directory of trusted certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// There is nothing to trust: no attempt to connect can succeed.
+    /// There is no usable certificate: no attempt to connect can succeed.
     Unusable(String),
-    /// The rest is used.
+    /// A part that is not used, or the expiry of all certificates.
     Skipped(String),
 }
 
-/// Reads `path` as the daemon would, and says what is wrong with it.
+/// Reads `path` as the daemon would, and returns what is wrong with it.
 #[must_use]
 pub fn examine(path: &Path) -> Vec<Finding> {
     let files = match read_path(path) {
@@ -36,8 +37,7 @@ pub fn examine(path: &Path) -> Vec<Finding> {
     let now = i64::try_from(clock::now().as_secs()).unwrap_or(i64::MAX);
     let ends = certificates.map(|trusted| Certificate::read(&trusted.der).map_or(i64::MAX, |read| read.not_after));
     if let Some(last) = ends.max().filter(|last| *last < now) {
-        findings
-            .push(Finding::Skipped(format!("all of its certificates have expired, the last on {}", der::date(last))));
+        findings.push(Finding::Skipped(format!("all of its certificates have expired, the last on {}", date(last))));
     }
     findings
 }

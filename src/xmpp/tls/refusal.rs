@@ -1,4 +1,4 @@
-//! Why a certificate is refused, in words: what was expected, and what was presented.
+//! Explains why a certificate is refused: what was expected, and what was presented.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,23 +8,25 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, OtherError, RootCertStore};
 
 use super::certificate::{Certificate, Key, algorithm, distinguished_name, key_type};
-use super::der::{Reader, date, tag};
-use super::words::{KEYS, spell};
+use super::der::{Reader, tag};
+use super::supported::{KEYS, SIGNATURES};
+use crate::calendar::date;
+use crate::text::variant_name;
 
-/// The words, in the place where rustls passes an error of a verifier on.
+/// The explanation, in the form in which rustls passes on an error of a verifier.
 #[derive(Debug)]
-pub(super) struct Refusal(pub(super) String);
+pub(super) struct RefusedCertificate(pub(super) String);
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RefusedCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for RefusedCertificate {}
 
-impl Refusal {
-    /// As an error of a verifier, with what the server presented.
+impl RefusedCertificate {
+    /// Converts to an error of a verifier, with what the server presented.
     fn into_error(mut self, presented: Option<&Certificate>) -> rustls::Error {
         if let Some(certificate) = presented {
             self.0 = format!("{}; presented: {certificate}", self.0);
@@ -35,15 +37,15 @@ impl Refusal {
 
 /// What a certificate is verified against.
 pub(super) struct Expected<'a> {
-    /// The domain.
+    /// The XMPP domain.
     pub(super) name: &'a ServerName<'a>,
     /// `tls_ca PATH` or `the system's store`.
     pub(super) source: &'a str,
     pub(super) roots: &'a RootCertStore,
 }
 
-/// Explains an error in verifying a chain. Other errors stay what they are.
-pub(super) fn of_chain(
+/// Explains an error in the verification of a chain. Other errors are returned unchanged.
+pub(super) fn explain_chain_error(
     error: rustls::Error,
     leaf: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
@@ -52,32 +54,34 @@ pub(super) fn of_chain(
     let rustls::Error::InvalidCertificate(error) = error else { return error };
     let presented = Certificate::read(leaf);
     let chain: Vec<_> = intermediates.iter().filter_map(|der| Certificate::read(der)).collect();
-    let words = match (&error, &presented) {
+    let explanation = match (&error, &presented) {
         (CertificateError::UnknownIssuer, Some(leaf)) => unknown_issuer(leaf, &chain, expected.source),
-        (CertificateError::Other(error), Some(leaf)) if is_own_ca(error, leaf) && !knows(expected.roots, leaf) => {
+        (CertificateError::Other(error), Some(leaf))
+            if is_self_signed_ca(error, leaf) && !is_root(expected.roots, leaf) =>
+        {
             unknown_issuer(leaf, &chain, expected.source)
         }
         (CertificateError::BadSignature, Some(leaf)) => bad_signature(leaf, &chain, expected.roots),
         (CertificateError::ExpiredContext { time, not_after }, _) => {
-            let of_chain = presented.as_ref().is_some_and(|leaf| leaf.not_after != seconds(*not_after));
-            let which = if of_chain { "a certificate of its chain " } else { "" };
+            let in_chain = presented.as_ref().is_some_and(|leaf| leaf.not_after != seconds(*not_after));
+            let which = if in_chain { "a certificate of its chain " } else { "" };
             format!("{which}expired on {} (now it is {})", date(seconds(*not_after)), date(seconds(*time)))
         }
         (CertificateError::NotValidYetContext { time, not_before }, _) => {
-            let of_chain = presented.as_ref().is_some_and(|leaf| leaf.not_before != seconds(*not_before));
-            let which = if of_chain { "a certificate of its chain is " } else { "" };
+            let in_chain = presented.as_ref().is_some_and(|leaf| leaf.not_before != seconds(*not_before));
+            let which = if in_chain { "a certificate of its chain is " } else { "" };
             format!("{which}not valid before {} (now it is {})", date(seconds(*not_before)), date(seconds(*time)))
         }
         (CertificateError::NotValidForNameContext { .. } | CertificateError::NotValidForName, _) => {
             format!("not valid for the name {}", expected.name.to_str())
         }
-        (error, presented) => other(error, presented.as_ref()),
+        (error, presented) => explain_other(error, presented.as_ref()),
     };
-    Refusal(words).into_error(presented.as_ref())
+    RefusedCertificate(explanation).into_error(presented.as_ref())
 }
 
-/// Explains an error in verifying the server's signature of the handshake. Other errors stay what they are.
-pub(super) fn of_signature(
+/// Explains an error in the verification of the server's handshake signature. Other errors are returned unchanged.
+pub(super) fn explain_signature_error(
     result: Result<HandshakeSignatureValid, rustls::Error>,
     leaf: &CertificateDer<'_>,
 ) -> Result<HandshakeSignatureValid, rustls::Error> {
@@ -86,21 +90,21 @@ pub(super) fn of_signature(
         other => return other,
     };
     let presented = Certificate::read(leaf);
-    let words = match (&error, &presented) {
+    let explanation = match (&error, &presented) {
         (CertificateError::BadSignature, Some(leaf)) if leaf.key.is_out_of_range() => {
             format!("its key is not supported; expected {KEYS}")
         }
         (CertificateError::BadSignature, _) => "the handshake was not signed with its key".to_owned(),
-        (error, presented) => other(error, presented.as_ref()),
+        (error, presented) => explain_other(error, presented.as_ref()),
     };
-    Err(Refusal(words).into_error(presented.as_ref()))
+    Err(RefusedCertificate(explanation).into_error(presented.as_ref()))
 }
 
 fn seconds(time: UnixTime) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The last certificate of the chain that the server sent.
+/// Follows the chain that the server sent to its last certificate.
 fn top<'a>(leaf: &'a Certificate, chain: &'a [Certificate]) -> &'a Certificate {
     let mut top = leaf;
     for _ in chain {
@@ -117,16 +121,16 @@ fn unknown_issuer(leaf: &Certificate, chain: &[Certificate], source: &str) -> St
     format!("unknown issuer '{}': not in {source}", top(leaf, chain).issuer)
 }
 
-/// A self-signed certificate with `CA:TRUE`: the library says nothing of its issuer.
-fn is_own_ca(OtherError(error): &OtherError, leaf: &Certificate) -> bool {
+/// Whether this is a self-signed certificate with `CA:TRUE`, for which webpki reports no unknown issuer.
+fn is_self_signed_ca(OtherError(error): &OtherError, leaf: &Certificate) -> bool {
     leaf.self_issued && matches!(error.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
-fn knows(roots: &RootCertStore, leaf: &Certificate) -> bool {
+fn is_root(roots: &RootCertStore, leaf: &Certificate) -> bool {
     roots.roots.iter().any(|anchor| distinguished_name(&anchor.subject) == leaf.subject)
 }
 
-/// The issuer's certificate is there, but the signature does not fit it.
+/// The issuer's certificate is known, but its key does not verify the signature.
 fn bad_signature(leaf: &Certificate, chain: &[Certificate], roots: &RootCertStore) -> String {
     let names = |certificate: &Certificate| certificate.issuer.clone();
     let issuers: Vec<String> = std::iter::once(leaf).chain(chain).map(names).collect();
@@ -138,21 +142,24 @@ fn bad_signature(leaf: &Certificate, chain: &[Certificate], roots: &RootCertStor
     "its signature was not made by the trusted CA of that name".to_owned()
 }
 
-fn other(error: &CertificateError, presented: Option<&Certificate>) -> String {
+fn explain_other(error: &CertificateError, presented: Option<&Certificate>) -> String {
     match error {
         CertificateError::InvalidPurposeContext { presented, .. } => {
             let purposes: Vec<_> = presented.iter().map(purpose).collect();
             format!("not for servers: its extended key usage is {}; expected serverAuth", purposes.join(", "))
         }
         CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. } => {
-            format!("signed with {}, which is not supported; expected {SIGNATURES}", named(signature_algorithm_id))
+            format!(
+                "signed with {}, which is not supported; expected {SIGNATURES}",
+                signature_name(signature_algorithm_id)
+            )
         }
         CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
             signature_algorithm_id,
             public_key_algorithm_id,
         } => {
             let key = key_type(Reader::new(public_key_algorithm_id)).unwrap_or_default();
-            let signature = named(signature_algorithm_id);
+            let signature = signature_name(signature_algorithm_id);
             format!("signed with {signature} by a key {key}, which is not supported; expected {SIGNATURES}")
         }
         CertificateError::BadEncoding => "it is not a valid X.509 certificate".to_owned(),
@@ -166,18 +173,15 @@ fn other(error: &CertificateError, presented: Option<&Certificate>) -> String {
                 format!("it is an X.509 version {version} certificate; expected version 3")
             }
             Some(webpki::Error::NameConstraintViolation) => "the name constraints of its issuer forbid it".to_owned(),
-            Some(error) => spell(error, ' '),
+            Some(error) => variant_name(error, ' '),
             None => error.to_string(),
         },
-        other => spell(other, ' '),
+        other => variant_name(other, ' '),
     }
 }
 
-const SIGNATURES: &str =
-    "RSA, RSA-PSS or ECDSA with SHA-256, SHA-384 or SHA-512 and a key of P-256 or P-384, or Ed25519";
-
-/// The contents of an `AlgorithmIdentifier`.
-fn named(identifier: &[u8]) -> String {
+/// The name of a signature algorithm, from the contents of an `AlgorithmIdentifier`.
+fn signature_name(identifier: &[u8]) -> String {
     algorithm(Reader::new(identifier).expect(tag::OID).unwrap_or_default())
 }
 

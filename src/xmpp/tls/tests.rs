@@ -1,5 +1,3 @@
-//! The stores as connections use them, and what is pinned.
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -10,16 +8,16 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A file of one CA.
+/// A file with the certificate of a CA.
 fn ca_file() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ca.pem");
-    renew(&path);
+    replace_ca(&path);
     (directory, path)
 }
 
-/// Replaces the file by one of a new CA.
-fn renew(path: &std::path::Path) {
+/// Replaces the file with one of another CA.
+fn replace_ca(path: &std::path::Path) {
     let mut params = CertificateParams::new(["a.test".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let pem = params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem();
@@ -33,7 +31,7 @@ fn lazy(stores: &TrustStores, path: &std::path::Path, verify: bool) -> LazyTls {
 }
 
 #[tokio::test]
-async fn a_store_is_read_once_for_all() {
+async fn an_unchanged_store_is_read_once() {
     let (_directory, path) = ca_file();
     let stores = TrustStores::default();
     let first = stores.get(Some(&path)).await.unwrap();
@@ -41,9 +39,8 @@ async fn a_store_is_read_once_for_all() {
     assert!(all.into_iter().all(|verifier| Arc::ptr_eq(&verifier.unwrap(), &first)));
 }
 
-/// A hundred connections that come up at once wait for one reading.
 #[tokio::test]
-async fn those_that_ask_at_once_share_a_reading() {
+async fn simultaneous_lookups_share_one_reading() {
     let (_directory, path) = ca_file();
     let stores = TrustStores::default();
     let all: Vec<_> =
@@ -59,17 +56,16 @@ async fn a_changed_file_is_read_again_and_an_unused_store_is_dropped() {
     let (_directory, path) = ca_file();
     let stores = TrustStores::default();
     let before = stores.get(Some(&path)).await.unwrap();
-    renew(&path);
+    replace_ca(&path);
     let after = stores.get(Some(&path)).await.unwrap();
     assert!(!Arc::ptr_eq(&before, &after));
     let weak = Arc::downgrade(&after);
     drop(after);
-    assert!(weak.upgrade().is_none(), "nothing uses it");
+    assert!(weak.upgrade().is_none(), "the store is still held");
 }
 
-/// The sessions of a connection end with the trust that they were begun under, and with nothing else.
 #[tokio::test]
-async fn a_configuration_lasts_as_long_as_its_trust() {
+async fn sessions_are_discarded_when_the_trusted_certificates_change() {
     let (_directory, path) = ca_file();
     let (stores, other) = (TrustStores::default(), ca_file());
     let tls = lazy(&stores, &path, true);
@@ -78,20 +74,19 @@ async fn a_configuration_lasts_as_long_as_its_trust() {
     assert!(same(&first, &tls.get().await.unwrap()));
     lazy(&stores, &other.1, true).get().await.unwrap();
     assert!(same(&first, &tls.get().await.unwrap()));
-    renew(&path);
+    replace_ca(&path);
     let second = tls.get().await.unwrap();
     assert!(!same(&first, &second));
     tls.forget();
     let third = tls.get().await.unwrap();
     assert!(!same(&second, &third) && Arc::ptr_eq(&second.verifier, &third.verifier));
     // Without verification no file is needed.
-    let careless = lazy(&stores, std::path::Path::new("/nonexistent"), false);
-    assert!(same(&careless.get().await.unwrap(), &careless.get().await.unwrap()));
+    let unverified = lazy(&stores, std::path::Path::new("/nonexistent"), false);
+    assert!(same(&unverified.get().await.unwrap(), &unverified.get().await.unwrap()));
 }
 
-/// Key derivations may hold every thread of the runtime for long.
 #[test]
-fn no_thread_of_the_runtime_is_needed() {
+fn the_store_is_read_while_the_blocking_threads_are_busy() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
     let (release, held) = mpsc::channel::<()>();
     runtime.spawn_blocking(move || held.recv());
@@ -100,15 +95,14 @@ fn no_thread_of_the_runtime_is_needed() {
     drop(release);
 }
 
-/// A look that is given up by all that wait for it goes on, and the next one does not wait for it in vain.
 #[tokio::test]
-async fn a_reading_outlives_those_that_wait() {
+async fn a_lookup_after_an_abandoned_one_completes() {
     let (_directory, path) = ca_file();
     let stores = TrustStores::default();
     {
-        let given_up = stores.get(Some(&path));
-        tokio::pin!(given_up);
-        assert!(futures_util::poll!(&mut given_up).is_pending() || stores.get(Some(&path)).await.is_ok());
+        let abandoned = stores.get(Some(&path));
+        tokio::pin!(abandoned);
+        assert!(futures_util::poll!(&mut abandoned).is_pending() || stores.get(Some(&path)).await.is_ok());
     }
     stores.get(Some(&path)).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! The contents of a file of trusted certificates: PEM or DER, as they are found.
+//! Parses files of trusted certificates, in PEM or DER.
 
 use std::fmt;
 
@@ -7,21 +7,21 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
 use super::der::{Reader, dotted, tag};
-use crate::config::problem::presentable;
+use crate::text::presentable;
 
-/// A certificate of the file, and what a chain is verified with.
+/// A trusted certificate, and the trust anchor that is made of it.
 #[derive(Debug, Clone)]
 pub(super) struct Trusted {
     pub(super) der: CertificateDer<'static>,
     pub(super) anchor: TrustAnchor<'static>,
 }
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Debug, Default)]
 pub(super) struct TrustFile {
-    /// The certificates, in order.
+    /// The certificates, in the order of the file.
     pub(super) certificates: Vec<Trusted>,
-    /// What cannot be used of the rest.
+    /// The blocks that are not used.
     pub(super) skipped: Vec<Skipped>,
 }
 
@@ -30,9 +30,9 @@ pub(super) struct TrustFile {
 pub(super) struct Skipped {
     /// The line where it begins, from 1; none in a DER file.
     line: Option<usize>,
-    /// What it is.
+    /// What it is, and why it is not used.
     what: String,
-    /// Keys and parameters commonly stand beside a certificate: they are worth no warning.
+    /// Private keys and parameters often accompany a certificate: they cause no warning.
     pub(super) is_usual: bool,
 }
 
@@ -46,20 +46,20 @@ impl fmt::Display for Skipped {
 }
 
 impl TrustFile {
-    /// Why nothing of the file can be used; none if there is a certificate.
+    /// Returns why the file is unusable, or `None` if it holds a certificate.
     pub(super) fn unusable(&self) -> Option<String> {
         let first = self.skipped.first().map(|skipped| format!(": {skipped}")).unwrap_or_default();
         self.certificates.is_empty().then(|| format!("it holds no certificate{first}"))
     }
 
-    /// Reads the contents of a file. Total: any bytes give certificates, or reasons, or neither where there is no block.
+    /// Parses the contents of a file. A text without a PEM block yields neither certificates nor skipped blocks.
     pub(super) fn parse(bytes: &[u8]) -> Self {
         let mut file = Self::default();
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         match bytes {
             [] => file.skip(None, "it is empty"),
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => file.skip(None, "it is UTF-16 text; expected ASCII or UTF-8"),
-            // A SEQUENCE with a long length: no text.
+            // A SEQUENCE with a length of more than one byte: this cannot be text.
             [0x30, 0x80..=0xff, ..] => file.der(bytes),
             _ => file.pem(bytes),
         }
@@ -84,7 +84,7 @@ impl TrustFile {
         }
     }
 
-    /// False if it is not a certificate.
+    /// Adds a certificate. Returns false if it is not one.
     fn add(&mut self, der: &[u8]) -> bool {
         let der = CertificateDer::from(der.to_vec());
         let anchor = webpki::anchor_from_trusted_cert(&der).map(|anchor| anchor.to_owned());
@@ -161,7 +161,8 @@ struct Block {
     base64: Vec<u8>,
 }
 
-/// Whether OpenSSL's trust settings (`X509_CERT_AUX`: trusted purposes, and in `[0]` rejected ones) leave out servers.
+/// Whether OpenSSL's trust settings (`X509_CERT_AUX`: trusted purposes, and in `[0]` rejected ones) exclude TLS
+/// servers.
 fn excludes_servers(settings: &[u8]) -> bool {
     let Some(mut settings) = Reader::new(settings).enter(tag::SEQUENCE) else { return false };
     let holds_servers = |mut purposes: Reader<'_>| {
@@ -173,7 +174,7 @@ fn excludes_servers(settings: &[u8]) -> bool {
     rejected || !trusted
 }
 
-/// What a DER file that is not a certificate is, by its first field.
+/// Guesses by its first field what a DER file without a certificate is.
 fn kind_of(contents: &[u8]) -> &'static str {
     match Reader::new(contents).next() {
         Some((tag::OID, oid)) if dotted(oid).is_some_and(|oid| oid.starts_with("1.2.840.113549.1.7.")) => {
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_of_pem() {
+    fn pem_is_parsed_in_all_its_forms() {
         let pem = certificate().pem().replace("\r\n", "\n");
         let none: Vec<String> = Vec::new();
         for text in [
@@ -223,18 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn forms_of_der() {
+    fn der_is_parsed_in_all_its_forms() {
         let der = certificate().der().to_vec();
         assert_eq!(parsed(&der), (1, vec![]));
         assert_eq!(parsed([&der[..], &der].concat()), (2, vec![]));
         assert_eq!(parsed(&der[..der.len() - 1]).0, 0);
         assert_eq!(parsed([&der[..], b"x"].concat()).0, 1);
-        let (none, said) = parsed([0x30, 0x81, 3, 2, 1, 3]);
-        assert!(none == 0 && said[0].contains("PKCS #12"), "{said:?}");
+        let (none, skipped) = parsed([0x30, 0x81, 3, 2, 1, 3]);
+        assert!(none == 0 && skipped[0].contains("PKCS #12"), "{skipped:?}");
     }
 
     #[test]
-    fn keys_are_worth_no_warning() {
+    fn private_keys_are_usual() {
         let key = KeyPair::generate().unwrap().serialize_pem();
         let file = TrustFile::parse((key + &certificate().pem()).as_bytes());
         assert!(file.certificates.len() == 1 && file.skipped.iter().all(|skipped| skipped.is_usual));
@@ -242,15 +243,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read(bytes: Vec<u8>) {
+        fn no_bytes_cause_a_panic(bytes: Vec<u8>) {
             TrustFile::parse(&bytes);
             TrustFile::parse(&[&[0x30, 0x82][..], &bytes].concat());
             excludes_servers(&bytes);
         }
 
-        /// Damage costs the certificate that it is in, or its neighbour's edge, and not the whole file.
         #[test]
-        fn a_damaged_line_costs_one_certificate(at: prop::sample::Index, with in "[ -~]{0,70}") {
+        fn a_damaged_line_affects_one_certificate(at: prop::sample::Index, with in "[ -~]{0,70}") {
             let pem = certificate().pem();
             let mut lines: Vec<&str> = pem.lines().collect();
             let at = at.index(lines.len());

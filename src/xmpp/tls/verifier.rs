@@ -1,4 +1,4 @@
-//! Whether a server's certificate is accepted.
+//! Verifies server certificates (RFC 6120 13.7.2): by the trusted CAs, or as pinned ones.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,42 +11,43 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::certificate::Certificate;
-use super::refusal::{self, Expected};
+use super::clock;
+use super::refusal::{Expected, explain_chain_error, explain_signature_error};
 
-/// Which certificates are accepted, beyond the server's proof that it holds the key.
+/// Which certificates are accepted. The server must prove in any case that it holds the key.
 pub(super) enum Trust {
-    /// Those that are issued by one of these, and those that are pinned; for the domain and the present time alone.
-    Given(Given),
-    /// `tls_verify 0`: any.
+    /// Those that these verify.
+    Certificates(TrustedCertificates),
+    /// Any certificate: `tls_verify 0`.
     Any,
 }
 
-/// What is trusted.
-pub(super) struct Given {
-    /// The authorities.
+/// Accepts certificates that a root has issued, and pinned ones, if they are valid now and for the domain.
+pub(super) struct TrustedCertificates {
+    /// The CAs.
     pub(super) roots: RootCertStore,
-    /// Certificates that are accepted as they are; sorted.
+    /// Certificates that are accepted whatever their issuer, sorted by DER.
     pub(super) pinned: Vec<CertificateDer<'static>>,
     /// `tls_ca PATH` or `the system's store`.
     pub(super) source: String,
 }
 
-/// The verifier that all connections with the same trust share.
-pub struct Verifier {
+/// Verifies certificates for all connections that trust the same. Compared by address: a new one means changed trust.
+pub struct CertificateVerifier {
     pub(super) trust: Trust,
     pub(super) provider: Arc<CryptoProvider>,
 }
 
-impl fmt::Debug for Verifier {
+impl fmt::Debug for CertificateVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.trust {
-            Trust::Given(Given { roots, source, .. }) => write!(f, "{} authorities of {source}", roots.len()),
+            Trust::Certificates(trusted) => write!(f, "{} CAs of {}", trusted.roots.len(), trusted.source),
             Trust::Any => f.write_str("any certificate"),
         }
     }
 }
 
-impl Given {
+impl TrustedCertificates {
     fn verify(
         &self,
         provider: &CryptoProvider,
@@ -66,7 +67,7 @@ impl Given {
     }
 }
 
-/// The validity of a pinned certificate. It is all that is left of RFC 5280 6 for one, beside the name.
+/// Checks the validity period of a pinned certificate: beside the name the only part of RFC 5280 6 that applies to one.
 fn check_validity(leaf: &CertificateDer<'_>, time: UnixTime) -> Result<(), Error> {
     let certificate = Certificate::read(leaf).ok_or(CertificateError::BadEncoding)?;
     let bound =
@@ -81,7 +82,7 @@ fn check_validity(leaf: &CertificateDer<'_>, time: UnixTime) -> Result<(), Error
     Ok(())
 }
 
-impl ServerCertVerifier for Verifier {
+impl ServerCertVerifier for CertificateVerifier {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
@@ -90,10 +91,12 @@ impl ServerCertVerifier for Verifier {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if let Trust::Given(given) = &self.trust {
-            given.verify(&self.provider, leaf, intermediates, name, now).map_err(|error| {
-                let expected = Expected { name, source: &given.source, roots: &given.roots };
-                refusal::of_chain(error, leaf, intermediates, &expected)
+        if let Trust::Certificates(trusted) = &self.trust {
+            let presented: Vec<_> = std::iter::once(leaf).chain(intermediates).collect();
+            let now = clock::as_of(now, &presented);
+            trusted.verify(&self.provider, leaf, intermediates, name, now).map_err(|error| {
+                let expected = Expected { name, source: &trusted.source, roots: &trusted.roots };
+                explain_chain_error(error, leaf, intermediates, &expected)
             })?;
         }
         Ok(ServerCertVerified::assertion())
@@ -106,7 +109,7 @@ impl ServerCertVerifier for Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        refusal::of_signature(verify_tls12_signature(message, leaf, signature, algorithms), leaf)
+        explain_signature_error(verify_tls12_signature(message, leaf, signature, algorithms), leaf)
     }
 
     fn verify_tls13_signature(
@@ -116,7 +119,7 @@ impl ServerCertVerifier for Verifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
-        refusal::of_signature(verify_tls13_signature(message, leaf, signature, algorithms), leaf)
+        explain_signature_error(verify_tls13_signature(message, leaf, signature, algorithms), leaf)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -132,7 +135,7 @@ mod tests {
 
     const YEAR: u64 = 365 * 24 * 3600;
 
-    /// A certificate for `a.test` of the years 2020 to 2029 that is a CA, as `openssl req -x509` makes one.
+    /// A certificate for `a.test`, valid from 2020 to 2029, with `CA:TRUE` as `openssl req -x509` makes it.
     fn certificate() -> CertificateDer<'static> {
         let mut params = CertificateParams::new(["a.test".to_owned()]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -140,7 +143,7 @@ mod tests {
         params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
     }
 
-    /// Verifies the certificate for a name, so many years after 1970.
+    /// Verifies the certificate for a name, `years` years after 1970.
     fn verify(
         leaf: &CertificateDer<'_>,
         pinned: Vec<CertificateDer<'static>>,
@@ -150,9 +153,9 @@ mod tests {
         let provider = rustls::crypto::ring::default_provider();
         let mut roots = RootCertStore::empty();
         roots.add(certificate()).unwrap();
-        let given = Given { roots, pinned, source: "tls_ca ca.pem".to_owned() };
+        let trusted = TrustedCertificates { roots, pinned, source: "tls_ca ca.pem".to_owned() };
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(years * YEAR));
-        given.verify(&provider, leaf, &[], &ServerName::try_from(name.to_owned()).unwrap(), now)
+        trusted.verify(&provider, leaf, &[], &ServerName::try_from(name.to_owned()).unwrap(), now)
     }
 
     #[test]
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_pinned_certificate_itself_is_pinned() {
+    fn another_certificate_of_the_same_name_is_not_pinned() {
         let leaf = certificate();
         assert!(verify(&leaf, vec![certificate()], "a.test", 55).is_err());
         assert!(verify(&leaf, Vec::new(), "a.test", 55).is_err());

@@ -1,13 +1,16 @@
-//! Why a stream is over, and what of the parser's and the system's errors means which.
+//! Why a stream can no longer be used.
 
+use std::fmt::Display;
 use std::io;
 
 use xso::error::FromEventsError;
 use xso::exports::rxml;
 
-use super::MAX_ELEMENT;
+/// Maximum size of an element, bytes: four times the stanzas of 256 KiB that servers let through, and little enough for
+/// a device with 64 MiB of memory.
+pub const MAX_ELEMENT: usize = 1024 * 1024;
 
-/// Why nothing more can be read from, or written to, a stream.
+/// Why a stream can no longer be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamFault {
     /// The connection failed.
@@ -16,47 +19,55 @@ pub enum StreamFault {
     /// The connection ended without `</stream:stream>`.
     #[error("the server closed the connection")]
     Closed,
-    /// What came is not XML as RFC 6120 11 allows it.
+    /// The server closed the stream where more was expected.
+    #[error("the server closed the stream")]
+    Footer,
+    /// The server sent malformed XML, or text between elements.
     #[error("the server sent something that is not XML ({0})")]
     NotXml(String),
-    /// What came is XML that RFC 6120 11.1 forbids.
+    /// The server sent XML that RFC 6120 11.1 forbids.
     #[error("the server sent a comment, a processing instruction or a DTD, which XMPP forbids")]
     Restricted,
-    /// What came is XML but not a stream.
+    /// The root element is not that of a stream.
     #[error("the server does not speak XMPP (its stream begins with <{0}/>)")]
     NotXmpp(String),
-    /// An element of more than [`MAX_ELEMENT`] bytes.
+    /// The server sent an element of more than [`MAX_ELEMENT`] bytes.
     #[error("the server sent an element of more than {MAX_ELEMENT} bytes")]
     TooLarge,
-    /// No sign of life, though one was asked for.
-    #[error("no sign of life from the server for {0} s")]
+    /// The server did not answer a keepalive for this many seconds.
+    #[error("nothing received from the server for {0} s")]
     Silent(u64),
     /// The server has stopped reading.
     #[error("the server does not read what is sent to it")]
     NotRead,
 }
 
-/// An end without TLS's own word of farewell is an end all the same.
-pub(super) fn broken(error: io::Error) -> StreamFault {
-    if error.kind() == io::ErrorKind::UnexpectedEof { StreamFault::Closed } else { StreamFault::Io(error) }
-}
+impl StreamFault {
+    /// Converts an error of reading. The end of TCP without TLS's `close_notify` is an ordinary end.
+    pub(super) fn reading(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::UnexpectedEof { Self::Closed } else { Self::Io(error) }
+    }
 
-pub(super) fn not_xml(error: &rxml::Error) -> StreamFault {
-    match error {
-        // Nothing is too long for the parser that is not too long for us before.
-        // A DTD is known to the parser only as a `<!` that begins neither a comment nor a CDATA section.
-        rxml::Error::RestrictedXml(_) | rxml::Error::InvalidSyntax("malformed cdata or comment section start") => {
-            StreamFault::Restricted
+    /// Converts an error of the parser.
+    pub(super) fn parsing(error: &rxml::Error) -> Self {
+        match error {
+            // rxml reports a DTD as a `<!` that begins neither a comment nor a CDATA section.
+            rxml::Error::RestrictedXml(_) | rxml::Error::InvalidSyntax("malformed cdata or comment section start") => {
+                Self::Restricted
+            }
+            _ => Self::NotXml(error.to_string()),
         }
-        _ => StreamFault::NotXml(error.to_string()),
+    }
+
+    /// Converts an error of the encoder.
+    pub(super) fn encoding(error: impl Display) -> Self {
+        Self::Io(io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))
     }
 }
 
-pub(super) fn unwritable(error: impl std::fmt::Display) -> StreamFault {
-    StreamFault::Io(io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))
-}
-
-/// [`Element`] takes every name; this arm exists for the type alone.
-pub(super) fn impossible(_: FromEventsError) -> StreamFault {
-    StreamFault::NotXml("an element that cannot be begun".to_owned())
+/// [`Element`](crate::xmpp::incoming::Element) accepts every name: this error does not occur.
+impl From<FromEventsError> for StreamFault {
+    fn from(_: FromEventsError) -> Self {
+        Self::NotXml("an element that cannot be begun".to_owned())
+    }
 }

@@ -1,5 +1,3 @@
-//! What comes in, however it is cut up, and what goes out, whatever the server does.
-
 mod hostile;
 mod reading;
 mod writing;
@@ -13,12 +11,12 @@ use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, BufReader, DuplexStream, ReadBuf};
 
 use super::*;
+use crate::xmpp::ns;
 
 const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
     xmlns:stream='http://etherx.jabber.org/streams' id='s1' from='a.test' version='1.0'>";
 
-/// A connection whose bytes come in exactly these pieces, with a pause before each, and then end. What is written is kept,
-/// each write by itself.
+/// A connection that delivers exactly these pieces, with a pause before each, and then ends. It records each write.
 struct Pieces {
     left: VecDeque<Vec<u8>>,
     paused: bool,
@@ -42,7 +40,7 @@ impl AsyncBufRead for Pieces {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
         this.paused = !this.paused;
-        // The end comes without one, as it does when a server closes right behind its last word.
+        // The end comes without a pause, as when a server closes the connection right after its last data.
         if this.paused && !this.left.is_empty() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -56,7 +54,7 @@ impl AsyncBufRead for Pieces {
             if piece.is_empty() {
                 self.left.pop_front();
             } else {
-                // The rest of a piece is there without a pause.
+                // There is no pause within a piece.
                 self.paused = true;
             }
         }
@@ -80,11 +78,11 @@ impl AsyncWrite for Pieces {
 
 fn run<F: Future>(test: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(3600), test).await.expect("it hangs") })
+    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(3600), test).await.expect("the test hangs") })
 }
 
-/// Everything that comes out of a stream, in words, the fault that ends it included.
-async fn all_of<Io: AsyncBufRead + AsyncWrite + Unpin>(stream: &mut XmlStream<Io>) -> Vec<String> {
+/// The debug output of all that a stream yields, and of the fault that ends it.
+async fn read_all<Io: AsyncBufRead + AsyncWrite + Unpin>(stream: &mut XmlStream<Io>) -> Vec<String> {
     let mut all = Vec::new();
     loop {
         match stream.next().await {
@@ -98,14 +96,14 @@ async fn all_of<Io: AsyncBufRead + AsyncWrite + Unpin>(stream: &mut XmlStream<Io
 }
 
 fn read_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
-    run(async { all_of(&mut XmlStream::new(Pieces::new(pieces))).await })
+    run(async { read_all(&mut XmlStream::new(Pieces::new(pieces))).await })
 }
 
 fn read(text: &str) -> Vec<String> {
     read_pieces([text.as_bytes()])
 }
 
-/// A stream and the server's end of its connection, with room for `room` bytes in each direction.
+/// A stream and the server's end of its connection, which holds `room` bytes in each direction.
 fn connected(room: usize) -> (XmlStream<BufReader<DuplexStream>>, DuplexStream) {
     let (ours, theirs) = tokio::io::duplex(room);
     (XmlStream::new(BufReader::new(ours)), theirs)

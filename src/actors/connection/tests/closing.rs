@@ -1,37 +1,23 @@
 //! Stopping a connection whose server does not do its part, with a paused clock.
 
-use tokio::io::{AsyncWriteExt as _, BufReader, DuplexStream};
 use tracing::Level;
 
 use super::*;
 use crate::testing::{Log, paused, soon};
-use crate::xmpp::ns;
+use crate::xmpp::established::StreamCommand;
 use crate::xmpp::outgoing::Stanza;
 use crate::xmpp::stanza::ReplyTo;
-use crate::xmpp::transport::Transport;
-use crate::xmpp::xml_stream::XmlStream;
 
 /// Puts the connection on this stream, with more to send than is queued before commands have to wait.
 fn go_online(connection: &mut Connection, session: Session, ctx: &mut Context<Connection>) {
-    connection.leave(ctx);
-    let address = ServerAddress { host: "a.test".to_owned(), socket: ([127, 0, 0, 1], 5222).into() };
-    connection.go_online(session, &address, ctx);
-    let State::Online(online) = &connection.state else { panic!("not online") };
+    let State::Waiting { timer, .. } = connection.state else { panic!("not waiting") };
+    ctx.cancel_future(timer);
+    connection.go_online(session, &address(), ctx);
+    let State::Online { online, .. } = &connection.state else { panic!("not online") };
     for _ in 0..1000 {
         let from = Some(format!("acs@a.test/{}", "x".repeat(1000)));
-        online.send(StreamCommand::Stanza(Stanza::Iq(ReplyTo { id: None, from }.result())));
+        online.resource.command(StreamCommand::Stanza(Box::new(Stanza::Iq(ReplyTo { id: None, from }.result()))));
     }
-}
-
-async fn session() -> (Session, DuplexStream) {
-    let (ours, mut server) = tokio::io::duplex(4096);
-    let mut stream = XmlStream::new(BufReader::new(Transport::Memory(ours)));
-    stream.open("a.test").unwrap();
-    stream.flush().await.unwrap();
-    let header = format!("<stream:stream xmlns='{}' xmlns:stream='{}' version='1.0'>", ns::CLIENT, ns::STREAM);
-    server.write_all(header.as_bytes()).await.unwrap();
-    let start = SessionStart::Bound { jid: "cpe@a.test/wan".parse().unwrap(), manageable: false };
-    (Session { stream, start, tls: false, description: String::new() }, server)
 }
 
 /// The session never gets to the command to close; the connection stops by itself before its supervisor would kill it.

@@ -38,10 +38,12 @@ impl Fixture {
     }
 
     fn failures(&self) -> usize {
-        self.log.lines(Level::WARN).iter().filter(|line| line.contains("attempt failed")).count()
+        // Repeated ones are folded.
+        let lines = [Level::WARN, Level::DEBUG].map(|level| self.log.lines(level)).concat();
+        lines.iter().filter(|line| line.contains("attempt failed")).count()
     }
 
-    async fn update(&self, settings: Settings) {
+    async fn update(&self, settings: ConnectionSettings) {
         self.address.send(Update(settings)).await.unwrap();
     }
 }
@@ -83,7 +85,7 @@ fn other_settings_leave_the_wait_as_it_is() {
     paused(async {
         let fixture = Fixture::waiting(retry(HOURS, HOURS)).await;
         let before = fixture.due();
-        let changed = Settings {
+        let changed = ConnectionSettings {
             alias: "wan".to_owned(),
             keepalive: KeepAlive::Every(Duration::from_secs(5)),
             ..settings(retry(HOURS, HOURS))

@@ -1,32 +1,37 @@
-//! The three generations of the file: every option that each of them documents, with what it meant to its own daemon.
+//! The three generations of the file: each option that they document keeps its meaning.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::*;
+use super::{loaded, problems};
 use crate::config::generation::Generation;
+use crate::config::model::{
+    ConnectionId, ConnectionSettings, General, KeepAlive, LogLevel, Password, Retry, Server, ServerAlgorithm,
+};
 
-/// Every option of a connection and of a server, with these names for those whose names differ.
-struct Form {
+/// The names that differ between the first and the second generation.
+struct Names {
     general: &'static str,
     connection: [&'static str; 3],
     server: [&'static str; 4],
 }
 
-const PRESENT: Form = Form {
+const FIRST: Names = Names {
     general: "config xmpp 'xmpp'\noption enable 1\noption id 7\n",
     connection: ["connection", "con_inst", "con_alias"],
     server: ["connection_server", "con_id", "con_srv_inst", "con_srv_alias"],
 };
 
-const SECOND: Form = Form {
+const SECOND: Names = Names {
     general: "config cwmp 'xmpp'\noption enable 1\noption id 7\n",
     connection: ["xmpp_connection", "connection_instance", "connection_alias"],
     server: ["xmpp_connection_server", "id_connection", "connection_server_instance", "connection_server_alias"],
 };
 
-fn file(form: &Form) -> String {
-    let [kind, number, alias] = form.connection;
-    let [server, parent, instance, server_alias] = form.server;
+/// A file with every option.
+fn file(names: &Names) -> String {
+    let [kind, number, alias] = names.connection;
+    let [server, parent, instance, server_alias] = names.server;
     format!(
         "{}option allowed_jid 'acs@isp.test,b.test'\noption loglevel 2\n\
          config {kind}\noption {number} 7\noption enable 1\noption {alias} a\noption username u\noption password p\n\
@@ -35,18 +40,18 @@ fn file(form: &Form) -> String {
          option serveralgorithm ServerTable\n\
          config {server}\noption {parent} 7\noption {instance} 4\noption enable 1\noption {server_alias} s\n\
          option port 5223\noption server_address xmpp.isp.test\n",
-        form.general
+        names.general
     )
 }
 
 #[test]
-fn every_documented_option_of_the_first_and_the_second() {
-    let loaded = loaded(&file(&PRESENT));
+fn each_option_of_the_second_generation_means_what_it_means_in_the_first() {
+    let loaded = loaded(&file(&FIRST));
     assert_eq!((loaded.problems.as_slice(), loaded.older_names.len()), (&[][..], 0));
-    let General { enable, accepting, allowed, log_level, .. } = &loaded.settings.general;
-    assert_eq!((*enable, accepting, *log_level), (true, &BTreeSet::from([ConnectionId(7)]), LogLevel::Notice));
+    let General { enable, accepts_requests, allowed, log_level, .. } = &loaded.settings.general;
+    assert_eq!((*enable, accepts_requests, *log_level), (true, &BTreeSet::from([ConnectionId(7)]), LogLevel::Notice));
     assert_eq!(allowed.len(), 2);
-    let connection = Connection {
+    let connection = ConnectionSettings {
         id: ConnectionId(7),
         enable: true,
         alias: "a".to_owned(),
@@ -81,7 +86,7 @@ fn every_documented_option_of_the_first_and_the_second() {
     assert_eq!(super::loaded(&by_xmpp_id).settings, loaded.settings);
 }
 
-/// What a device of the third generation brings along.
+/// The file that the third generation ships.
 const THIRD: &str = "config xmpp 'xmpp'
 	option conn_req_connection 'connection_1'
 	option allowed_jid ''
@@ -109,16 +114,16 @@ config connection_server 'connection_1_srv_1'
 ";
 
 #[test]
-fn the_third_as_it_is_shipped() {
+fn the_shipped_file_of_the_third_generation_is_accepted() {
     let loaded = loaded(THIRD);
     assert_eq!(loaded.problems, []);
     assert!(loaded.settings.general.enable && loaded.settings.connections.is_empty());
-    assert_eq!(loaded.settings.general.accepting, BTreeSet::from([ConnectionId(1)]));
+    assert_eq!(loaded.settings.general.accepts_requests, BTreeSet::from([ConnectionId(1)]));
     assert_eq!(loaded.older_names.len(), 2);
 }
 
 #[test]
-fn the_third_with_its_blanks_filled_in() {
+fn the_shipped_file_of_the_third_generation_is_accepted_with_its_values_filled_in() {
     let filled = THIRD
         .replace("enable '0'", "enable '1'")
         .replace("username ''", "username 'u'")
@@ -133,10 +138,10 @@ fn the_third_with_its_blanks_filled_in() {
     assert!(loaded.settings.general.enable && connection.enable && !connection.use_tls);
     assert_eq!((connection.password.expose(), connection.resource.as_deref()), ("p", Some("r")));
     assert_eq!((connection.servers[0].instance, connection.servers[0].weight), (1, Some(5)));
-    // Without a connection that takes requests it is on as well.
+    // An enabled connection is enough for it to be on.
     let quiet = filled.replace("conn_req_connection 'connection_1'", "conn_req_connection ''");
     let quiet = super::loaded(&quiet);
-    assert!(quiet.settings.general.enable && quiet.settings.general.accepting.is_empty());
+    assert!(quiet.settings.general.enable && quiet.settings.general.accepts_requests.is_empty());
     assert!(!super::loaded(&quiet_and_disabled(&filled)).settings.general.enable);
 }
 
@@ -144,9 +149,8 @@ fn quiet_and_disabled(filled: &str) -> String {
     filled.replace("conn_req_connection 'connection_1'", "conn_req_connection ''").replace("enable '1'", "enable '0'")
 }
 
-/// Only where it is of the third generation a missing `enable` does not mean 0.
 #[test]
-fn enable_is_0_in_the_others() {
+fn a_missing_enable_is_0_except_in_the_third_generation() {
     let text =
         "config xmpp 'xmpp'\noption id 1\nconfig connection\noption enable 1\noption username u\noption domain d\n";
     assert!(!loaded(text).settings.general.enable);
@@ -155,7 +159,7 @@ fn enable_is_0_in_the_others() {
 }
 
 #[test]
-fn names_and_numbers_are_taken_everywhere() {
+fn numbers_and_section_names_are_accepted_in_each_generation() {
     let connections = "config connection 'wan'\noption con_inst 2\noption username u\noption domain d\n\
         config connection '2'\noption con_inst 5\noption username u\noption domain d\n";
     for (option, value, expected) in [
@@ -166,8 +170,8 @@ fn names_and_numbers_are_taken_everywhere() {
         ("conn_req_connection", "2", vec![5]),
     ] {
         let text = format!("config xmpp 'xmpp'\noption {option} '{value}'\n{connections}");
-        let accepting = loaded(&text).settings.general.accepting;
-        assert_eq!(accepting.into_iter().map(|id| id.0).collect::<Vec<_>>(), expected, "{option} {value}");
+        let ids = loaded(&text).settings.general.accepts_requests;
+        assert_eq!(ids.into_iter().map(|id| id.0).collect::<Vec<_>>(), expected, "{option} {value}");
         assert_eq!(problems(&text), "");
     }
     for (option, value, expected) in [
@@ -190,19 +194,36 @@ fn names_and_numbers_are_taken_everywhere() {
 }
 
 #[test]
-fn wrong_names_are_answered_with_the_right_ones() {
-    let text = "config xmpp 'xmpp'\noption conn_req_connection 'connection_2'\nconfig connection 'connection_1'\n\
+fn rows_that_the_data_model_adds_belong_to_the_section_that_it_names() {
+    let connections = "config connection 'wan'\noption con_inst 2\noption username u\noption domain d\n\
+        config connection '2'\noption con_inst 5\noption username u\noption domain d\n";
+    for (options, expected) in [
+        ("option dm_parent wan", 2),
+        ("option dm_parent 2", 5),
+        ("option dm_parent wan\noption con_id 5", 5),
+        ("option con_name 2\noption dm_parent 2", 5),
+    ] {
+        let loaded = loaded(&format!("{connections}config connection_server\n{options}\n"));
+        assert_eq!(loaded.problems, []);
+        assert_eq!(loaded.settings.connections[&ConnectionId(expected)].servers.len(), 1, "{options}");
+        assert!(loaded.older_names.iter().all(|name| name.name == "con_name"));
+    }
+}
+
+#[test]
+fn an_error_about_a_reference_lists_the_connections() {
+    let text = "config xmpp 'xmpp'\noption conn_req_connection 'lan'\nconfig connection 'connection_1'\n\
         config connection_server 's'\noption con_name 'wan'\nconfig connection_server 't'\noption con_name 'a-b'\n";
     assert_eq!(
         problems(text),
-        "2: section 'xmpp' (xmpp), option 'conn_req_connection': there is no connection 'connection_2'; \
-         the file has 1 ('connection_1')\n\
+        "2: section 'xmpp' (xmpp), option 'conn_req_connection': there is no connection 'lan'; \
+         connections in the file: 1 ('connection_1')\n\
          5: section 's' (connection_server), option 'con_name' is 'wan': there is no connection with this con_inst or \
-         section name; the file has 1 ('connection_1')\n\
+         section name; connections in the file: 1 ('connection_1')\n\
          7: section 't' (connection_server), option 'con_name' is 'a-b': expected the con_inst or the section name of a \
-         connection; the file has 1 ('connection_1')\n"
+         connection; connections in the file: 1 ('connection_1')\n"
     );
-    // A section whose own number is wrong is reported alone.
+    // A section whose number is wrong is the only one that is reported.
     for number in ["x", "1"] {
         let text = format!(
             "config connection 'b'\noption username u\noption domain d\n\

@@ -3,12 +3,11 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::supervision::UpdateChild;
 
-/// A child whose runs write down the settings that they start with and those that they get; it panics when it gets 0.
-fn child(log: &Arc<Mutex<Vec<String>>>, settings: u32) -> Child<Id, u32> {
+/// A child whose runs record the settings that they start with and those that they get; it panics when it gets 0.
+fn child(log: &Arc<Mutex<Vec<String>>>, settings: u32) -> NewChild<Id, u32> {
     let log = Arc::clone(log);
-    Child::with_settings(spec("a"), settings, move |_, settings| {
+    NewChild::with_settings(spec("a"), settings, move |_, settings| {
         log.lock().unwrap().push(format!("start {settings}"));
         let (updates, mut received) = tokio::sync::mpsc::unbounded_channel::<u32>();
         let log = Arc::clone(&log);
@@ -27,7 +26,7 @@ fn child(log: &Arc<Mutex<Vec<String>>>, settings: u32) -> Child<Id, u32> {
 fn a_run_gets_new_settings_and_the_next_one_starts_with_them() {
     paused(async {
         let log = Arc::default();
-        let supervisor = Supervisor::new("root", Strategy::OneForOne, intensity(1), vec![child(&log, 1)]).unwrap();
+        let supervisor = Supervisor::new("root", intensity(1), vec![child(&log, 1)]).unwrap();
         let (root, _running) = supervisor.run();
         let update = async |settings| soon(root.send(UpdateChild { id: "a", settings })).await.unwrap();
         assert_eq!(update(2).await, Ok(()));
@@ -49,7 +48,7 @@ fn a_run_gets_new_settings_and_the_next_one_starts_with_them() {
 fn a_child_that_is_stopped_gets_no_more_settings() {
     paused(async {
         let log = Arc::default();
-        let supervisor = Supervisor::new("root", Strategy::OneForOne, intensity(0), vec![child(&log, 1)]).unwrap();
+        let supervisor = Supervisor::new("root", intensity(0), vec![child(&log, 1)]).unwrap();
         let (root, _running) = supervisor.run();
         let removal = root.send(StopChild("a"));
         let update = root.send(UpdateChild { id: "a", settings: 2 });
@@ -59,12 +58,11 @@ fn a_child_that_is_stopped_gets_no_more_settings() {
     });
 }
 
-/// The run that is on its way out does not get them, the one that follows it starts with them.
 #[test]
-fn settings_that_come_during_a_restart() {
+fn settings_that_come_during_a_restart_are_for_the_next_run() {
     paused(async {
         let log = Arc::default();
-        let supervisor = Supervisor::new("root", Strategy::OneForOne, intensity(0), vec![child(&log, 1)]).unwrap();
+        let supervisor = Supervisor::new("root", intensity(0), vec![child(&log, 1)]).unwrap();
         let (root, _running) = supervisor.run();
         let restart = root.send(RestartChild(child(&log, 2)));
         let update = root.send(UpdateChild { id: "a", settings: 3 });

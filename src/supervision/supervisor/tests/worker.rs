@@ -1,4 +1,4 @@
-//! A child for the tests that misbehaves in every way an actor can, and says when it comes and goes.
+//! A child that fails in every way an actor can, and reports its starts and ends.
 
 use std::{
     collections::HashMap,
@@ -15,19 +15,23 @@ use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
 use crate::{
+    blocking::blocking,
     supervision::{
-        Child, ChildSpec, ChildStatus, Children, ExitReason, Incarnation, Intensity, RestartType, Running, Shutdown,
-        Stop, Supervisor, blocking,
+        lifecycle::{Heartbeat, Stop},
+        messages::{Children, NewChild},
+        running::Running,
+        spec::{ChildSpec, ChildStatus, ExitReason, Incarnation, Intensity, RestartStrategy},
+        supervisor::Supervisor,
     },
     testing::soon,
 };
 
-pub(super) const STOP_TIME: Duration = Duration::from_secs(2);
+pub(super) const STOP_LIMIT: Duration = Duration::from_secs(2);
 pub(super) const PERIOD: Duration = Duration::from_secs(10);
 
 pub(super) type Id = &'static str;
 
-/// How a worker behaves without being told.
+/// How a worker behaves from its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Habit {
     #[default]
@@ -36,11 +40,11 @@ pub(super) enum Habit {
     PanicOnStop,
     PanicInStopping,
     IgnoreStop,
-    /// Ignores it, and panics when it is killed.
+    /// Ignores [`Stop`], and panics when it is killed.
     DieHard,
 }
 
-/// What a worker does when it is told so.
+/// Makes a worker fail or end now.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Order {
     Panic,
@@ -49,6 +53,9 @@ pub(super) enum Order {
     PanicInAtomicResponse,
     PanicInThread,
     PanicInStream,
+    Freeze,
+    /// Waits for this time, and handles no messages meanwhile.
+    Wait(Duration),
     End,
 }
 
@@ -82,7 +89,7 @@ impl Drop for Worker {
     }
 }
 
-/// A future that panics when somebody waits for it.
+/// Panics when it is awaited.
 async fn late(message: &'static str) {
     tokio::time::sleep(Duration::from_millis(1)).await;
     panic!("{message}");
@@ -102,6 +109,8 @@ impl Handler<Order> for Worker {
                 return Box::pin(work.into_actor(self));
             }
             Order::PanicInStream => _ = ctx.add_stream(Box::pin(late("in a stream").into_stream())),
+            Order::Freeze => ctx.wait(std::future::pending().into_actor(self)),
+            Order::Wait(time) => ctx.wait(tokio::time::sleep(time).into_actor(self)),
             Order::End => ctx.stop(),
         }
         Box::pin(async {}.into_actor(self))
@@ -137,6 +146,14 @@ impl Handler<Stop> for Worker {
     }
 }
 
+impl Handler<Heartbeat> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, heartbeat: Heartbeat, _: &mut Self::Context) {
+        heartbeat.answer();
+    }
+}
+
 /// Makes workers.
 #[derive(Clone)]
 pub(super) struct Maker {
@@ -145,12 +162,12 @@ pub(super) struct Maker {
 }
 
 impl Maker {
-    /// A permanent worker.
-    pub(super) fn worker(&self, id: Id) -> Child<Id> {
+    /// A worker that escalates.
+    pub(super) fn worker(&self, id: Id) -> NewChild<Id> {
         self.child(spec(id), |_| Habit::Good)
     }
 
-    pub(super) fn workers<const N: usize>(&self, ids: [Id; N]) -> Vec<Child<Id>> {
+    pub(super) fn workers<const N: usize>(&self, ids: [Id; N]) -> Vec<NewChild<Id>> {
         ids.into_iter().map(|id| self.worker(id)).collect()
     }
 
@@ -158,9 +175,9 @@ impl Maker {
         &self,
         spec: ChildSpec<Id>,
         habit: impl Fn(Incarnation) -> Habit + Send + 'static,
-    ) -> Child<Id> {
+    ) -> NewChild<Id> {
         let (id, maker) = (spec.id, self.clone());
-        Child::new(spec, move |incarnation| {
+        NewChild::new(spec, move |incarnation| {
             let name = format!("{id}{incarnation}");
             let worker = Worker { name, habit: habit(incarnation), journal: maker.journal.clone() };
             let (address, running) = Running::actor(worker);
@@ -170,10 +187,10 @@ impl Maker {
     }
 }
 
-/// Gives the workers orders, and reads what they say: `+a#1` when `a` is started as #1, `-a#1` when it is gone.
+/// Gives the workers orders, and reads their reports: `+a#1` when `a` is started as #1, `-a#1` when it is gone.
 pub(super) struct Bench {
     maker: Maker,
-    said: mpsc::UnboundedReceiver<String>,
+    reports: mpsc::UnboundedReceiver<String>,
 }
 
 impl Deref for Bench {
@@ -186,8 +203,8 @@ impl Deref for Bench {
 
 impl Bench {
     pub(super) fn new() -> Self {
-        let (journal, said) = mpsc::unbounded_channel();
-        Self { maker: Maker { addresses: Arc::default(), journal }, said }
+        let (journal, reports) = mpsc::unbounded_channel();
+        Self { maker: Maker { addresses: Arc::default(), journal }, reports }
     }
 
     pub(super) fn maker(&self) -> Maker {
@@ -198,24 +215,29 @@ impl Bench {
         self.addresses.lock().unwrap()[id].do_send(order);
     }
 
-    /// Exactly this is said next, in this order.
+    /// Waits for exactly these reports, in this order.
     pub(super) async fn hears<const N: usize>(&mut self, expected: [&str; N]) {
         for (at, expected) in expected.into_iter().enumerate() {
-            let said = soon(self.said.recv()).await.unwrap();
-            assert_eq!(said, expected, "at {at}");
+            let report = soon(self.reports.recv()).await.unwrap();
+            assert_eq!(report, expected, "at {at}");
         }
     }
 
-    /// Nothing is said, however long one waits.
+    /// Fails if there is a report within a minute.
     pub(super) async fn hears_nothing(&mut self) {
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(self.said.try_recv().ok(), None);
+        assert_eq!(self.reports.try_recv().ok(), None);
     }
 }
 
-/// A permanent child with two seconds to stop.
+/// A child that escalates and has two seconds to stop.
 pub(super) fn spec(id: Id) -> ChildSpec<Id> {
-    ChildSpec { id, restart: RestartType::Permanent, shutdown: Shutdown::Within(STOP_TIME), budget: None }
+    ChildSpec { id, strategy: RestartStrategy::Escalate, stop_limit: Some(STOP_LIMIT) }
+}
+
+/// A child that is given up after so many exits and one more.
+pub(super) fn budgeted(id: Id, exits: u32) -> ChildSpec<Id> {
+    ChildSpec { strategy: RestartStrategy::GiveUp(intensity(exits)), ..spec(id) }
 }
 
 pub(super) fn intensity(exits: u32) -> Intensity {

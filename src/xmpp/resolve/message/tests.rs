@@ -5,8 +5,8 @@ use super::*;
 
 const ID: u16 = 0x1234;
 
-fn question() -> Question {
-    Question { name: name("xmpp.test").unwrap(), kind: RecordType::A }
+fn question() -> DnsQuestion {
+    DnsQuestion { name: name("xmpp.test").unwrap(), kind: RecordType::A }
 }
 
 fn address(owner: &str, last: u8) -> Record {
@@ -17,7 +17,7 @@ fn alias(owner: &str, target: &str) -> Record {
     Record::from_rdata(name(owner).unwrap(), 60, RData::CNAME(CNAME(name(target).unwrap())))
 }
 
-fn response(code: ResponseCode, question: Option<Question>, answers: Vec<Record>) -> Message {
+fn response(code: ResponseCode, question: Option<DnsQuestion>, answers: Vec<Record>) -> Message {
     let mut message = Message::response(ID, OpCode::Query);
     message.metadata.response_code = code;
     message.queries.extend(question.map(|question| Query::query(question.name, question.kind)));
@@ -25,7 +25,7 @@ fn response(code: ResponseCode, question: Option<Question>, answers: Vec<Record>
     message
 }
 
-fn received(message: &Message) -> Received {
+fn received(message: &Message) -> Response {
     question().decode(ID, &message.to_vec().unwrap())
 }
 
@@ -38,14 +38,14 @@ fn a_question_asks_for_recursion_and_has_no_edns() {
 }
 
 #[test]
-fn response_codes() {
+fn response_codes_are_distinguished() {
     let records = vec![address("xmpp.test", 1)];
     assert_eq!(
         received(&response(ResponseCode::NoError, Some(question()), records.clone())),
-        Received::Answer(records)
+        Response::Answer(records)
     );
     for code in [ResponseCode::NoError, ResponseCode::NXDomain] {
-        assert_eq!(received(&response(code, Some(question()), vec![])), Received::Answer(vec![]));
+        assert_eq!(received(&response(code, Some(question()), vec![])), Response::Answer(vec![]));
     }
     for (code, words) in [
         (ResponseCode::FormErr, "FORMERR"),
@@ -56,21 +56,21 @@ fn response_codes() {
     ] {
         // With the question, and without.
         for question in [Some(question()), None] {
-            let Received::Failed(failure) = received(&response(code, question, vec![])) else { panic!("{code}") };
-            assert_eq!(failure.to_string(), words);
+            let Response::Failed(error) = received(&response(code, question, vec![])) else { panic!("{code}") };
+            assert_eq!(error.to_string(), words);
         }
     }
 }
 
 #[test]
-fn what_does_not_answer_the_question_is_foreign() {
+fn a_message_that_does_not_answer_the_question_is_foreign() {
     let right = response(ResponseCode::NoError, Some(question()), vec![address("xmpp.test", 1)]);
     let mut other_id = right.clone();
     other_id.metadata.id ^= 1;
     let mut query = right.clone();
     query.metadata.message_type = MessageType::Query;
-    let other_name = Question { name: name("other.test").unwrap(), ..question() };
-    let other_kind = Question { kind: RecordType::AAAA, ..question() };
+    let other_name = DnsQuestion { name: name("other.test").unwrap(), ..question() };
+    let other_kind = DnsQuestion { kind: RecordType::AAAA, ..question() };
     let mut two = right.clone();
     two.queries.push(Query::query(other_name.name.clone(), RecordType::A));
     for message in [
@@ -82,31 +82,31 @@ fn what_does_not_answer_the_question_is_foreign() {
         response(ResponseCode::Refused, Some(other_name), vec![]),
         response(ResponseCode::NoError, Some(other_kind), vec![address("xmpp.test", 1)]),
     ] {
-        assert_eq!(received(&message), Received::Foreign, "{message:?}");
+        assert_eq!(received(&message), Response::Foreign, "{message:?}");
     }
     for short in [&b""[..], &[0x12], &[0x12, 0x34, 0x81]] {
-        assert_eq!(question().decode(ID, short), Received::Foreign);
+        assert_eq!(question().decode(ID, short), Response::Foreign);
     }
-    // In any case, and the question may come back in another one.
-    let upper = Question { name: name("XMPP.test").unwrap(), ..question() };
+    // Names are compared without regard to case.
+    let upper = DnsQuestion { name: name("XMPP.test").unwrap(), ..question() };
     let records = vec![address("xmpp.TEST", 1)];
-    assert_eq!(received(&response(ResponseCode::NoError, Some(upper), records.clone())), Received::Answer(records));
+    assert_eq!(received(&response(ResponseCode::NoError, Some(upper), records.clone())), Response::Answer(records));
 }
 
 #[test]
-fn truncated_and_malformed() {
+fn truncated_and_malformed_answers_are_distinguished() {
     let mut message = response(ResponseCode::NoError, Some(question()), vec![address("xmpp.test", 1)]);
     message.metadata.truncation = true;
-    assert_eq!(received(&message), Received::Truncated(message.answers.clone()));
+    assert_eq!(received(&message), Response::Truncated(message.answers.clone()));
     let bytes = message.to_vec().unwrap();
     // Cut in the middle of a record.
-    assert_eq!(question().decode(ID, &bytes[..bytes.len() - 3]), Received::Truncated(vec![]));
+    assert_eq!(question().decode(ID, &bytes[..bytes.len() - 3]), Response::Truncated(vec![]));
     message.metadata.truncation = false;
     let bytes = message.to_vec().unwrap();
-    assert_eq!(question().decode(ID, &bytes[..bytes.len() - 3]), Received::Failed(Failure::Malformed));
+    assert_eq!(question().decode(ID, &bytes[..bytes.len() - 3]), Response::Failed(NameServerError::Malformed));
     message.metadata.response_code = ResponseCode::Refused;
     let bytes = message.to_vec().unwrap();
-    assert_eq!(question().decode(ID, &bytes[..bytes.len() - 3]), Received::Failed(Failure::Code(5)));
+    assert_eq!(question().decode(ID, &bytes[..bytes.len() - 3]), Response::Failed(NameServerError::Code(5)));
 }
 
 #[test]
@@ -122,14 +122,14 @@ fn aliases_are_followed_and_other_names_ignored() {
     assert_eq!(follow(&[address("evil.test", 9)]), is("xmpp.test.", ""));
     let chain = [address("c.test", 3), alias("b.test", "c.test"), alias("xmpp.test", "b.test"), address("b.tes", 9)];
     assert_eq!(follow(&chain), is("c.test.", "192.0.2.3"));
-    // The rest of the chain is to be asked for.
+    // The rest of the chain needs another question.
     assert_eq!(follow(&[alias("xmpp.test", "b.test")]), is("b.test.", ""));
-    // A circle ends.
+    // A loop is left.
     assert_eq!(follow(&[alias("xmpp.test", "b.test"), alias("b.test", "xmpp.test")]).1, "");
 }
 
 #[test]
-fn names() {
+fn names_are_converted_in_both_directions() {
     let written = |text: &str| name(text).map(|name| host(&name));
     let same = ["xmpp.test.", "Xmpp_1.isp.test.", "-a_._b.test.", "xn--bcher-kva.test."];
     for text in same {

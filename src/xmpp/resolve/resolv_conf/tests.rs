@@ -7,7 +7,7 @@ const LOCAL: &[&str] = &["127.0.0.1", "::1"];
 
 #[rustfmt::skip]
 const FORMS: &[Form<'static>] = &[
-    // What was always right.
+    // Valid files.
     (b"nameserver 192.0.2.1\n", &["192.0.2.1"], &[], &[]),
     (b"nameserver 192.0.2.1", &["192.0.2.1"], &[], &[]),
     (b"# x\n; y\n\n  # z\nnameserver 192.0.2.1 # w\n", &["192.0.2.1"], &[], &[]),
@@ -22,14 +22,14 @@ const FORMS: &[Form<'static>] = &[
     (b"search .\nnameserver 192.0.2.1\n", &["192.0.2.1"], &["."], &[]),
     (b"sortlist 192.0.2.0/24\nfamily inet6\nlookup file bind\nnameserver 192.0.2.1\n", &["192.0.2.1"], &[], &[]),
     (b"options rotate edns0 trust-ad no-such inet6 x:y\nnameserver 192.0.2.1\n", &["192.0.2.1"], &[], &[]),
-    // No name server: this host.
+    // Without a name server: this host.
     (b"", LOCAL, &[], &[]),
     (b"# dhcp\nsearch lan\n", LOCAL, &["lan."], &[]),
     (b"nameserver 0.0.0.0\nnameserver ::\n", LOCAL, &[], &[]),
-    // Six of them.
+    // Six name servers.
     (b"nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver 192.0.2.4\nnameserver 192.0.2.5\nnameserver 192.0.2.6\n",
      &["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6"], &[], &[]),
-    // A line that cannot be used does not take the others with it.
+    // Invalid lines are skipped.
     (b"\xef\xbb\xbfnameserver 192.0.2.1\n", &["192.0.2.1"], &[], &[]),
     (b"domain (none)\nnameserver 192.0.2.1\n", &["192.0.2.1"], &[], &["line 1 skipped: \"(none)\""]),
     (b"search .lan\nnameserver 192.0.2.1\n", &["192.0.2.1"], &[], &["line 1 skipped: \".lan\""]),
@@ -47,7 +47,7 @@ const FORMS: &[Form<'static>] = &[
 ];
 
 #[test]
-fn each_line_counts_for_itself() {
+fn each_line_is_parsed_by_itself() {
     for &(text, servers, search, skipped) in FORMS {
         let (conf, messages) = ResolvConf::parse(text, "cpe");
         let text = String::from_utf8_lossy(text);
@@ -58,7 +58,7 @@ fn each_line_counts_for_itself() {
 }
 
 #[test]
-fn options() {
+fn options_are_parsed_and_limited() {
     for (options, timeout, attempts, ndots) in [
         ("", 2, 2, 1),
         ("timeout:1 attempts:1", 1, 1, 1),
@@ -81,13 +81,13 @@ fn candidates(text: &str, host_name: &str, host: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_search_list_is_for_names_without_a_dot() {
+fn the_search_list_applies_to_names_without_a_dot() {
     assert_eq!(candidates("search a.test b.test", "cpe", "xmpp"), ["xmpp.a.test.", "xmpp.b.test.", "xmpp."]);
     assert_eq!(candidates("search a.test\noptions ndots:0", "cpe", "xmpp"), ["xmpp.", "xmpp.a.test."]);
     assert_eq!(candidates("search a.test\noptions ndots:5", "cpe", "xmpp.test"), ["xmpp.test."]);
     assert_eq!(candidates("search a.test", "cpe", "xmpp."), ["xmpp."]);
     assert_eq!(candidates("search .", "cpe", "xmpp"), ["xmpp."]);
-    // Without a list it is the domain of the host's own name.
+    // The default is the domain of the device's host name.
     assert_eq!(candidates("", "cpe.isp.test", "xmpp"), ["xmpp.isp.test.", "xmpp."]);
     assert_eq!(candidates("search a.test", "cpe.isp.test", "xmpp"), ["xmpp.a.test.", "xmpp."]);
     assert_eq!(candidates("domain (none)", "(none)", "xmpp"), ["xmpp."]);
@@ -95,7 +95,7 @@ fn the_search_list_is_for_names_without_a_dot() {
 }
 
 #[test]
-fn a_scope_is_an_interface_of_now() {
+fn a_scope_is_resolved_to_the_present_index() {
     let socket = |text| NameServer::parse(text).unwrap().socket();
     assert_eq!(socket("fe80::1%lo").unwrap(), SocketAddrV6::new("fe80::1".parse().unwrap(), 53, 0, 1).into());
     assert_eq!(socket("fe80::1%7").unwrap(), SocketAddrV6::new("fe80::1".parse().unwrap(), 53, 0, 7).into());

@@ -8,9 +8,9 @@ fn begun(hash: Hash, nonce: &str) -> ClientFirst {
     ClientFirst::with_nonce(hash, Binding::Unused, "user", nonce.to_owned())
 }
 
-/// RFC 5802 5, RFC 7677 3, and for SHA-512, which has no example in an RFC, what Python's hashlib and hmac give.
+/// RFC 5802 5 and RFC 7677 3. No RFC has an example for SHA-512: this one was computed with Python's hashlib and hmac.
 #[test]
-fn the_examples_of_the_standards() {
+fn the_examples_of_the_standards_are_reproduced() {
     let cases = [
         (
             Hash::Sha1,
@@ -43,7 +43,6 @@ fn the_examples_of_the_standards() {
             first.receive(challenge.as_bytes()).unwrap_or_else(|e| panic!("{e}")).respond("pencil");
         assert_eq!(message, response);
         assert!(verifier.accepts(last.as_bytes()), "{hash:?}");
-        // One bit less is nobody who knows the password.
         assert!(
             !verifier.accepts(last.replace("v=", "v=A").as_bytes())
                 && !verifier.accepts(b"v=")
@@ -52,9 +51,9 @@ fn the_examples_of_the_standards() {
     }
 }
 
-/// RFC 5802 5.1: without a part of the server's own, the exchange could be replayed by the server.
+/// RFC 5802 5.1
 #[test]
-fn a_nonce_without_the_server_s_part_is_refused() {
+fn a_nonce_without_the_servers_part_is_refused() {
     for nonce in ["ours", "our", "other", ""] {
         let challenge = format!("r={nonce},s=QSXCR+Q6sek8bf92,i=4096");
         let received = begun(Hash::Sha256, "ours").receive(challenge.as_bytes());
@@ -64,7 +63,7 @@ fn a_nonce_without_the_server_s_part_is_refused() {
 }
 
 #[test]
-fn the_binding_stands_in_both_messages() {
+fn the_binding_is_part_of_both_messages() {
     let data = vec![1, 2, 3];
     for (binding, header, encoded) in [
         (Binding::TlsExporter(data), "p=tls-exporter,,", BASE64.encode(b"p=tls-exporter,,\x01\x02\x03")),
@@ -85,7 +84,7 @@ fn nonces_differ() {
     assert_eq!(nonce().len(), 24);
 }
 
-/// RFC 5802 3, calculated by another implementation.
+/// RFC 5802 3, computed by another implementation.
 fn oracle<H: ScramProvider>(password: &str, salt: &[u8], iterations: u32, signed: &str) -> (Vec<u8>, Vec<u8>) {
     let salted = H::derive(&Password::Plain(password.to_owned()), salt, iterations).unwrap();
     let client_key = H::hmac(b"Client Key", &salted).unwrap();
@@ -96,7 +95,7 @@ fn oracle<H: ScramProvider>(password: &str, salt: &[u8], iterations: u32, signed
 
 proptest! {
     #[test]
-    fn another_implementation_gives_the_same(
+    fn proof_and_signature_equal_those_of_another_implementation(
         sha256: bool,
         username in "[^\0]{1,20}",
         password in "[^\0]{1,80}",
@@ -121,9 +120,8 @@ proptest! {
         prop_assert!(verifier.accepts(last.as_bytes()));
     }
 
-    /// Whatever a server sends is answered or refused.
     #[test]
-    fn any_message_is_dealt_with(message in proptest::collection::vec(any::<u8>(), 0..100), nonce: bool) {
+    fn any_message_is_answered_or_refused(message in proptest::collection::vec(any::<u8>(), 0..100), nonce: bool) {
         let message = if nonce { [b"r=xy,s=AA==,i=1,".as_slice(), &message].concat() } else { message };
         if let Ok(server_first) = begun(Hash::Sha1, "x").receive(&message) {
             prop_assert!(nonce || message.starts_with(b"r=x"));

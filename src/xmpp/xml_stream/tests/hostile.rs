@@ -1,4 +1,4 @@
-//! What a server, or a stranger through it, should not send.
+//! Input that violates the protocol or the limits, from the server or from a sender through it.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn fault(text: &[u8]) -> String {
     read_pieces(text.chunks(4096)).pop().unwrap()
 }
 
-/// Comments, processing instructions and DTDs are XML, and forbidden (RFC 6120 11.1).
+/// The expected fault: XMPP forbids comments, processing instructions and DTDs (RFC 6120 11.1).
 fn expected(text: &str) -> &'static str {
     if ["<!--", "<?pi", "<!DOCTYPE"].iter().any(|forbidden| text.contains(forbidden)) {
         "Restricted"
@@ -16,7 +16,7 @@ fn expected(text: &str) -> &'static str {
 }
 
 #[test]
-fn what_is_not_xml_as_xmpp_has_it_ends_the_stream() {
+fn malformed_or_restricted_xml_ends_the_stream() {
     for text in [
         "hello",
         "&amp;",
@@ -41,7 +41,7 @@ fn what_is_not_xml_as_xmpp_has_it_ends_the_stream() {
 }
 
 #[test]
-fn the_same_before_the_header() {
+fn malformed_or_restricted_xml_before_the_header_ends_the_stream() {
     for text in ["hello", "<!DOCTYPE stream>", "<!-- comment -->", "</stream>", "HTTP/1.1 400 Bad Request\r\n"] {
         let fault = fault(text.as_bytes());
         assert!(fault.starts_with(expected(text)), "{text}: {fault}");
@@ -49,7 +49,7 @@ fn the_same_before_the_header() {
 }
 
 #[test]
-fn bytes_that_are_not_utf_8_end_the_stream() {
+fn invalid_utf_8_ends_the_stream() {
     for bytes in [&b"\xff"[..], b"\xc3\x28", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xc0\xaf"] {
         let text = [format!("{HEADER}<message><body>").as_bytes(), bytes, b"</body></message>"].concat();
         let fault = fault(&text);
@@ -58,23 +58,22 @@ fn bytes_that_are_not_utf_8_end_the_stream() {
 }
 
 #[test]
-fn another_protocols_xml_is_said_to_be_that() {
+fn the_root_of_another_protocol_is_reported() {
     for text in ["<html>", "<stream:stream xmlns:stream='urn:x'>", "<stream xmlns='jabber:client'>"] {
         let fault = fault(text.as_bytes());
         assert!(fault.starts_with("NotXmpp("), "{text}: {fault}");
     }
 }
 
-/// The prefix is the server's choice; the namespace is what counts.
 #[test]
-fn any_prefix_will_do() {
+fn a_server_may_use_any_prefix() {
     let received = read("<s:stream xmlns:s='http://etherx.jabber.org/streams'><iq xmlns='jabber:client'/></s:stream>");
     assert!(received[0].starts_with("Header") && received[1].starts_with("Element(Known(Iq"), "{received:?}");
     assert_eq!(received[2..], ["Footer", "Closed"]);
 }
 
 #[test]
-fn what_follows_the_footer_is_not_read() {
+fn data_after_the_footer_is_ignored() {
     for text in ["<iq/>", "text", "</stream:stream>"] {
         let received = read(&format!("{HEADER}</stream:stream>{text}"));
         assert_eq!((received.len(), received[1].as_str()), (3, "Footer"));
@@ -82,7 +81,7 @@ fn what_follows_the_footer_is_not_read() {
     }
 }
 
-/// An element of exactly so many bytes.
+/// An element of exactly `size` bytes.
 fn filled(size: usize, open: &str, filler: u8, close: &str) -> Vec<u8> {
     let mut text = open.as_bytes().to_vec();
     text.resize(size - close.len(), filler);
@@ -90,9 +89,9 @@ fn filled(size: usize, open: &str, filler: u8, close: &str) -> Vec<u8> {
     text
 }
 
-/// What servers let through, in one token, and the largest element there is.
+/// 256 KiB are what servers let through.
 #[test]
-fn an_element_may_be_as_large_as_said() {
+fn an_element_of_the_maximum_size_is_read() {
     for size in [256 * 1024, MAX_ELEMENT] {
         for (open, close) in [
             ("<message><body>", "</body></message>"),
@@ -113,7 +112,7 @@ fn an_element_may_be_as_large_as_said() {
 }
 
 #[test]
-fn one_byte_more_is_too_large() {
+fn an_element_of_one_byte_more_is_too_large() {
     for (open, filler, close) in
         [("<message><body>", b'x', "</body></message>"), ("<message id='", b'x', "'/>"), ("<message", b' ', "/>")]
     {
@@ -147,19 +146,18 @@ fn an_element_without_end_is_too_large() {
 }
 
 #[test]
-fn attributes_without_number_are_too_large() {
+fn an_element_of_many_attributes_is_too_large() {
     let attributes: Vec<_> = (0..100_000).map(|n| format!(" a{n}='{n}'")).collect();
     assert_eq!(fault(format!("{HEADER}<message{}/>", attributes.concat()).as_bytes()), "TooLarge");
 }
 
-/// White space is no element: it may come for ever.
 #[test]
 fn white_space_between_elements_never_becomes_too_large() {
     let text = format!("{HEADER}{}<presence/>", " \n".repeat(MAX_ELEMENT));
     assert_eq!(read_pieces(text.as_bytes().chunks(4096))[1..], ["Element(Known(Presence { type_: None }))", "Closed"]);
 }
 
-/// On a stack of 256 KiB: what is nested is not recursed into, neither when it is read nor when it is dropped.
+/// On a stack of 256 KiB: neither reading nor dropping recurses.
 #[test]
 fn a_hundred_thousand_nested_children_are_skipped() {
     let deep = |open: &str, close: &str| format!("{open}{}{}{close}", "<a>".repeat(100_000), "</a>".repeat(100_000));

@@ -1,12 +1,12 @@
-//! What a well-behaved server sends.
+//! Streams of well-behaved servers.
 
 use proptest::prelude::*;
 use tokio::io::AsyncWriteExt;
 
 use super::*;
-use crate::xmpp::incoming::Known;
+use crate::xmpp::incoming::{Element, KnownElement};
 
-/// A stream with something of everything: entities, CDATA, characters of several bytes, empty elements, white space.
+/// A stream with entities, CDATA, characters of several bytes, empty elements and white space.
 const CONVERSATION: &str = concat!(
     "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>",
     " \n<iq type='get' id='a&amp;b' from='m\u{fc}ller@a.test/\u{1f600}'>",
@@ -23,28 +23,28 @@ fn conversation() -> String {
 }
 
 #[test]
-fn a_header_elements_and_the_footer() {
+fn header_elements_and_footer_are_yielded_in_order() {
     let received = read(&conversation());
     let begins = [
         "Header { id: Some(\"s1\"), from: Some(\"a.test\") }",
-        "Element(Known(Features(StreamFeatures { features: Features { starttls: Some(StartTls { required: true })",
-        "Element(Known(Iq(Iq { type_: Some(\"get\"), id: Some(\"a&b\"), from: Some(\"m\u{fc}ller@a.test/\u{1f600}\")",
+        "Element(Known(Features(StreamFeatures { features: Features { starttls: Some(StartTlsFeature { required: true })",
+        "Element(Known(Iq(IncomingIq { type_: Some(\"get\"), id: Some(\"a&b\"), from: Some(\"m\u{fc}ller@a.test/\u{1f600}\")",
         "Element(Known(Message { type_: Some(\"error\") }))",
         "Element(Known(Presence { type_: None }))",
         "Element(Unknown)",
-        "Element(Known(Iq(Iq { type_: Some(\"result\"), id: Some(\"2\")",
-        "Element(Known(StreamError(StreamError { condition: ErrorCondition { condition: Some(\"see-other-host\"), content: \"b.test:1\"",
+        "Element(Known(Iq(IncomingIq { type_: Some(\"result\"), id: Some(\"2\")",
+        "Element(Known(StreamError(IncomingStreamError { condition: ErrorCondition { condition: Some(\"see-other-host\"), content: \"b.test:1\"",
         "Footer",
         "Closed",
     ];
     assert_eq!(received.len(), begins.len(), "{received:#?}");
     for (received, begin) in received.iter().zip(begins) {
-        assert!(received.starts_with(begin), "{received} is not {begin}");
+        assert!(received.starts_with(begin), "{received} does not begin with {begin}");
     }
 }
 
 #[test]
-fn an_element_cut_in_two_at_any_byte_is_the_same() {
+fn a_cut_at_any_byte_makes_no_difference() {
     let text = conversation();
     let whole = read(&text);
     for at in 0..text.len() {
@@ -54,12 +54,12 @@ fn an_element_cut_in_two_at_any_byte_is_the_same() {
 }
 
 #[test]
-fn byte_by_byte_is_the_same() {
+fn single_bytes_make_no_difference() {
     let text = conversation();
     assert_eq!(read_pieces(text.as_bytes().chunks(1)), read(&text));
 }
 
-/// The end of an empty element is an event that the parser still holds when all bytes have been read.
+/// The parser still holds the end of an empty element when all bytes have been read.
 #[test]
 fn the_last_element_before_the_end_of_the_connection_is_not_lost() {
     let received = read(&format!("{HEADER}<presence/>"));
@@ -69,14 +69,14 @@ fn the_last_element_before_the_end_of_the_connection_is_not_lost() {
 }
 
 #[test]
-fn an_end_in_the_middle_is_an_end() {
+fn the_end_of_the_connection_within_an_element_is_reported() {
     for text in ["", "<?xml version='1.0'?>", HEADER, &format!("{HEADER}<iq"), &format!("{HEADER}<iq><a>text")] {
         assert_eq!(read(text).last().map(String::as_str), Some("Closed"), "{text}");
     }
 }
 
 #[test]
-fn white_space_between_elements_is_life_and_nothing_else() {
+fn white_space_between_elements_only_counts_as_received() {
     run(async {
         let (mut stream, mut server) = connected(1024);
         let last_received = stream.last_received();
@@ -87,8 +87,8 @@ fn white_space_between_elements_is_life_and_nothing_else() {
             tokio::time::advance(Duration::from_secs(100)).await;
             server.write_all(white.as_bytes()).await.unwrap();
             let nothing = tokio::time::timeout(Duration::from_secs(1), stream.next()).await;
-            assert!(nothing.is_err(), "{white:?} came out as {nothing:?}");
-            assert!(last_received.get() >= before + Duration::from_secs(100), "{white:?} was not heard");
+            assert!(nothing.is_err(), "{white:?} yields {nothing:?}");
+            assert!(last_received.get() >= before + Duration::from_secs(100), "{white:?} does not count as received");
         }
         server.write_all(b"<presence/>").await.unwrap();
         assert!(matches!(stream.next().await, Ok(Received::Element(_))));
@@ -96,19 +96,19 @@ fn white_space_between_elements_is_life_and_nothing_else() {
 }
 
 #[test]
-fn an_element_is_not_there_before_its_end() {
+fn an_element_is_yielded_at_its_end() {
     run(async {
         let (mut stream, mut server) = connected(1024);
         server.write_all(format!("{HEADER}<message><body>").as_bytes()).await.unwrap();
         assert!(matches!(stream.next().await, Ok(Received::Header { .. })));
-        // The future is dropped by each timeout: nothing that was read may go with it.
+        // Each timeout drops the future, which must not lose what was read.
         for part in ["half", "</body>", "</mess", "age"] {
             assert!(tokio::time::timeout(Duration::from_secs(1), stream.next()).await.is_err(), "before {part}");
             server.write_all(part.as_bytes()).await.unwrap();
         }
         server.write_all(b">").await.unwrap();
         let Ok(Received::Element(element)) = stream.next().await else { panic!("no element") };
-        assert!(matches!(*element, Element::Known(Known::Message { .. })), "{element:?}");
+        assert!(matches!(*element, Element::Known(KnownElement::Message { .. })), "{element:?}");
     });
 }
 
@@ -116,7 +116,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn how_the_bytes_are_cut_up_does_not_matter(cuts in prop::collection::vec(1_usize..40, 1..200)) {
+    fn cuts_make_no_difference(cuts in prop::collection::vec(1_usize..40, 1..200)) {
         let text = conversation();
         let mut rest = text.as_bytes();
         let mut pieces = Vec::new();
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_whatever_make_it_panic_or_hang(bytes in prop::collection::vec(any::<u8>(), 0..300), at in 0..1000_usize) {
+    fn no_bytes_cause_a_panic_or_a_hang(bytes in prop::collection::vec(any::<u8>(), 0..300), at in 0..1000_usize) {
         let mut text = conversation().into_bytes();
         let at = at.min(text.len());
         text.splice(at..at, bytes);

@@ -1,17 +1,17 @@
-//! What goes out.
+//! Writing, and the queue.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::xmpp::incoming::{Iq as InIq, Known};
-use crate::xmpp::outgoing::{Iq, Presence};
+use crate::xmpp::incoming::{Element, IncomingIq, KnownElement};
+use crate::xmpp::outgoing::{OutgoingIq, Presence};
 use crate::xmpp::stanza::ReplyTo;
 
 fn to(to: &str) -> ReplyTo {
     ReplyTo { id: Some("1".to_owned()), from: Some(to.to_owned()) }
 }
 
-fn result(id: usize) -> Iq {
+fn result(id: usize) -> OutgoingIq {
     ReplyTo { id: Some(id.to_string()), from: None }.result()
 }
 
@@ -24,22 +24,22 @@ async fn read_exactly(server: &mut DuplexStream, expected: &str) {
 fn opened(to: &str) -> String {
     let mut stream = XmlStream::new(Pieces::new([]));
     stream.open(to).unwrap();
-    String::from_utf8(stream.queued.to_vec()).unwrap()
+    String::from_utf8(stream.writer.queued.to_vec()).unwrap()
 }
 
 #[test]
-fn our_header_is_one_that_we_would_take_ourselves() {
+fn our_header_is_a_valid_one() {
     let header = opened("b.test");
     assert_eq!(read(&header)[0], "Header { id: None, from: None }", "{header}");
     for part in ["<?xml version='1.0'", "to='b.test'", "version='1.0'", "xml:lang='en'", ns::CLIENT, ns::STREAM] {
         assert!(header.replace('"', "'").contains(part), "{part} is not in {header}");
     }
-    let strange = opened("a&b\"<").replace('\'', "\"");
-    assert!(strange.contains("to=\"a&amp;b&#34;&lt;\""), "{strange}");
+    let escaped = opened("a&b\"<").replace('\'', "\"");
+    assert!(escaped.contains("to=\"a&amp;b&#34;&lt;\""), "{escaped}");
 }
 
 #[test]
-fn a_whole_element_is_one_write() {
+fn an_element_is_written_at_once() {
     run(async {
         let mut stream = XmlStream::new(Pieces::new([]));
         stream.open("b.test").unwrap();
@@ -56,44 +56,61 @@ fn a_whole_element_is_one_write() {
 }
 
 #[test]
-fn an_element_that_xml_cannot_hold_leaves_nothing_behind() {
+fn answers_that_are_ready_at_once_leave_in_one_write() {
+    run(async {
+        let mut stream = XmlStream::new(Pieces::new([]));
+        stream.open("b.test").unwrap();
+        let mut ready = (0..3).map(result);
+        loop {
+            match stream.next_or(|_| ready.next().map_or(Poll::Pending, Poll::Ready)).await {
+                Ok(Next::Item(answer)) => stream.queue(&answer).unwrap(),
+                end => break assert!(matches!(end, Err(StreamFault::Closed)), "{end:?}"),
+            }
+        }
+        let writes: Vec<_> = stream.io().writes.iter().map(|bytes| String::from_utf8_lossy(bytes)).collect();
+        assert_eq!(writes.len(), 1, "{writes:?}");
+        assert_eq!(writes[0].matches("<iq ").count(), 3, "{writes:?}");
+    });
+}
+
+#[test]
+fn nothing_is_queued_of_an_element_that_xml_cannot_represent() {
     let mut stream = XmlStream::new(Pieces::new([]));
     stream.open("b.test").unwrap();
-    let header = stream.queued.len();
+    let header = stream.writer.queued.len();
     for bad in ["a\u{0}b", "\u{1f}", "\u{fffe}"] {
         let refused = stream.queue(&to(bad).service_unavailable());
         let Err(StreamFault::Io(error)) = refused else { panic!("{bad:?}: {refused:?}") };
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        assert_eq!(stream.queued.len(), header, "{bad:?}");
+        assert_eq!(stream.writer.queued.len(), header, "{bad:?}");
     }
 }
 
-async fn first_iq(text: &[u8]) -> InIq {
+async fn first_iq(text: &[u8]) -> IncomingIq {
     let mut stream = XmlStream::new(Pieces::new([text]));
     stream.next().await.unwrap();
     let Ok(Received::Element(element)) = stream.next().await else { panic!("no element") };
-    let Element::Known(Known::Iq(iq)) = *element else { panic!("no iq") };
+    let Element::Known(KnownElement::Iq(iq)) = *element else { panic!("no iq") };
     iq
 }
 
-/// RFC 6120 8.1.3: what came in as an identifier goes out as the same identifier, whatever is in it.
+/// RFC 6120 8.1.3
 #[test]
-fn an_identifier_survives_the_way_back() {
+fn an_answer_has_the_identifier_of_the_request() {
     run(async {
         for text in ["&#xa;&#x9;&#xd;x", "&lt;&gt;&amp;&quot;&apos;", "\u{1f600}\u{e000}\u{fffd}", " a  b ", ""] {
             let iq = first_iq(format!("{HEADER}<iq type='get' id='{text}' from='{text}'/>").as_bytes()).await;
             let mut answering = XmlStream::new(Pieces::new([]));
             answering.open("b.test").unwrap();
             answering.queue(&ReplyTo::of(&iq).result()).unwrap();
-            let answer = first_iq(&answering.queued).await;
+            let answer = first_iq(&answering.writer.queued).await;
             assert_eq!((answer.id, answer.to), (iq.id, iq.from), "{text:?}");
         }
     });
 }
 
-/// A server that has said why, and then closes: what it said is what is told, not the write that failed.
 #[test]
-fn a_write_that_fails_does_not_hide_what_the_server_said() {
+fn a_stream_error_is_yielded_before_a_failed_write() {
     run(async {
         let error = format!("<stream:error><conflict xmlns='{}'/></stream:error></stream:stream>", ns::STREAM_ERRORS);
         let (mut reads, server) = tokio::io::duplex(4096);
@@ -103,14 +120,14 @@ fn a_write_that_fails_does_not_hide_what_the_server_said() {
         reads.write_all(format!("{HEADER}{error}").as_bytes()).await.unwrap();
         stream.queue(&result(1)).unwrap();
         assert!(matches!(stream.next().await, Ok(Received::Header { .. })));
-        let said = format!("{:?}", stream.next().await);
-        assert!(said.contains("conflict"), "{said}");
+        let next = format!("{:?}", stream.next().await);
+        assert!(next.contains("conflict"), "{next}");
         assert!(matches!(stream.next().await, Ok(Received::Footer)));
     });
 }
 
 #[test]
-fn a_write_that_fails_is_told_where_the_server_says_nothing() {
+fn a_failed_write_is_reported_if_nothing_was_received() {
     run(async {
         let (_silent, reads) = tokio::io::duplex(64);
         let (writes, gone) = tokio::io::duplex(64);
@@ -122,7 +139,7 @@ fn a_write_that_fails_is_told_where_the_server_says_nothing() {
     });
 }
 
-/// Both directions are full: whoever does not read while he writes is stuck here.
+/// Both directions are full: without reading during a write, neither side makes progress.
 #[test]
 fn a_server_that_sends_before_it_reads_does_not_block_us() {
     run(async {
@@ -156,7 +173,7 @@ fn a_server_that_sends_before_it_reads_does_not_block_us() {
 }
 
 #[test]
-fn what_a_server_never_reads_is_not_gathered_without_end() {
+fn the_queue_for_a_server_that_never_reads_is_bounded() {
     run(async {
         let (mut stream, _server) = connected(64);
         stream.open("b.test").unwrap();
@@ -168,19 +185,23 @@ fn what_a_server_never_reads_is_not_gathered_without_end() {
                 Ok(()) => queued += 1,
                 Err(fault) => break fault,
             }
-            assert!(queued < 10_000, "nothing stops it");
+            assert!(queued < 10_000, "the queue is not bounded");
         };
         assert!(matches!(fault, StreamFault::NotRead), "{fault:?}");
-        assert!(stream.queued.len() <= MAX_QUEUED + 2 * 1024, "{} bytes wait", stream.queued.len());
-        // The last word goes out all the same, if the server ever reads.
+        assert!(
+            stream.writer.queued.len() <= writer::MAX_QUEUED + 2 * 1024,
+            "{} bytes are queued",
+            stream.writer.queued.len()
+        );
+        // The footer can be queued nevertheless.
         stream.close();
-        assert!(stream.queued.ends_with(b"</stream:stream>"));
+        assert!(stream.writer.queued.ends_with(b"</stream:stream>"));
     });
 }
 
-/// RFC 6120 4.3.3: after SASL a new stream begins on the same connection.
+/// RFC 6120 4.3.3
 #[test]
-fn a_restart_begins_anew_on_the_same_connection() {
+fn a_restart_opens_a_new_stream_on_the_same_connection() {
     run(async {
         let (mut stream, mut server) = connected(4096);
         stream.open("b.test").unwrap();
@@ -199,7 +220,7 @@ fn a_restart_begins_anew_on_the_same_connection() {
 }
 
 #[test]
-fn a_restart_forgets_what_was_half_read() {
+fn a_restart_discards_an_incomplete_element() {
     run(async {
         let (mut stream, mut server) = connected(4096);
         server.write_all(format!("{HEADER}<message><body>").as_bytes()).await.unwrap();

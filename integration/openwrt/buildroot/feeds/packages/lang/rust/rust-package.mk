@@ -1,0 +1,1 @@
+RUST_ARCH_DEPENDS := @(aarch64||arm||x86_64)
