@@ -1,5 +1,7 @@
 //! Many connection requests.
 
+use xmppd::cwmp::lockout::MAX_SENDERS;
+
 use super::meter::Meter;
 use super::{Progress, fleet, from_environment, options, start};
 use crate::harness::fleet::jid;
@@ -27,6 +29,12 @@ async fn burst(wire: &mut RawClient, requests: &[String], kind: &str) {
     }
 }
 
+/// A request of the stranger of this number, with wrong credentials.
+fn by_stranger(number: u64, to: &str) -> String {
+    let from = format!("<iq from='u{number}@{STRANGERS}/r'");
+    connection_request(to, "cpe-user", "wrong").replacen("<iq", &from, 1)
+}
+
 #[tokio::test]
 async fn requests_do_not_leak() {
     let wanted = from_environment("SOAK_REQUESTS", 5000).next_multiple_of(SAMPLES);
@@ -39,6 +47,14 @@ async fn requests_do_not_leak() {
     let mut acs = prosody.raw_client(ACS).await;
     let mut strangers =
         RawClient::component(crate::harness::Server::component_port(&prosody), STRANGERS, PASSWORD).await;
+    // Each connection remembers a limited number of them: the measurements begin when that is reached.
+    let mut strangers_seen = 0;
+    for connection in 1..=CONNECTIONS {
+        let first: Vec<String> =
+            (0..MAX_SENDERS as u64).map(|n| by_stranger(strangers_seen + n, &jid(connection))).collect();
+        burst(&mut strangers, &first, "error").await;
+        strangers_seen += MAX_SENDERS as u64;
+    }
     let (mut meter, mut progress) = (Meter::of(daemon.pid()), Progress::new());
 
     let (mut requests, mut samples, mut alone, mut wrong) = (0, 0, 0, 0);
@@ -58,12 +74,8 @@ async fn requests_do_not_leak() {
             assert_result(&acs.ask(&good_request(&to(n))).await);
         }
         // Each has another sender, so that none is locked out and all are remembered.
-        let by_strangers: Vec<String> = (0..BURST / 10)
-            .map(|n| {
-                let from = format!("<iq from='u{}@{STRANGERS}/r'", wrong + n);
-                connection_request(&to(n), "cpe-user", "wrong").replacen("<iq", &from, 1)
-            })
-            .collect();
+        let by_strangers: Vec<String> =
+            (0..BURST / 10).map(|n| by_stranger(strangers_seen + wrong + n, &to(n))).collect();
         burst(&mut strangers, &by_strangers, "error").await;
         alone += BURST / ALONE;
         wrong += BURST / 10;
@@ -71,7 +83,7 @@ async fn requests_do_not_leak() {
     }
     let statuses = daemon.statuses().await;
     let sum = |name: &str| statuses.values().map(|status| status.number::<u64>(name)).sum::<u64>();
-    assert_eq!((sum("accepted"), sum("refused_credentials")), (requests - wrong, wrong));
+    assert_eq!((sum("accepted"), sum("refused_credentials")), (requests - wrong, strangers_seen + wrong));
     assert!(daemon.running());
     eprintln!(
         "soak: {requests} requests ({alone} one by one, {wrong} of strangers) in {} s, {}",

@@ -13,14 +13,31 @@ const CAPACITY: u32 = 20;
 /// Then it is logged once in this time, with the number of the omitted ones.
 const INTERVAL: Duration = Duration::from_secs(20 * 60);
 
+/// Minimum number of budgets at which the full ones are forgotten.
+const FORGET_AT: usize = 256;
+
 /// What may be logged of each line of the program, for each connection and for what belongs to none.
 #[derive(Debug, Default)]
-pub(super) struct Budgets(HashMap<(Option<u64>, Identifier), Budget>);
+pub(super) struct Budgets {
+    budgets: HashMap<(Option<u64>, Identifier), Budget>,
+    /// Number of budgets that were left when the full ones were last forgotten.
+    kept: usize,
+}
 
 impl Budgets {
     /// Takes from the budget of a line, on behalf of the connection of this number. `None`: it is omitted.
     pub(super) fn take(&mut self, connection: Option<u64>, line: Identifier, now: Instant) -> Option<Permit> {
-        self.0.entry((connection, line)).or_insert_with(|| Budget::full(now)).take(now)
+        let key = (connection, line);
+        if self.budgets.len() >= FORGET_AT.max(2 * self.kept) && !self.budgets.contains_key(&key) {
+            self.forget_full(now);
+        }
+        self.budgets.entry(key).or_insert_with(|| Budget::full(now)).take(now)
+    }
+
+    /// Forgets full budgets: connections whose numbers are no longer in the file leave nothing behind.
+    fn forget_full(&mut self, now: Instant) {
+        self.budgets.retain(|_, budget| !budget.is_full(now));
+        self.kept = self.budgets.len();
     }
 }
 
@@ -48,11 +65,22 @@ impl Budget {
         Self { left: CAPACITY, since: now, omitted: 0 }
     }
 
-    fn take(&mut self, now: Instant) -> Option<Permit> {
+    /// Adds what has become available since the last time.
+    fn replenish(&mut self, now: Instant) {
         while self.left < CAPACITY && now.duration_since(self.since) >= INTERVAL {
             self.left += 1;
             self.since += INTERVAL;
         }
+    }
+
+    /// Whether it is as good as a new one, and has no omitted lines to tell of.
+    fn is_full(&mut self, now: Instant) -> bool {
+        self.replenish(now);
+        self.left == CAPACITY && self.omitted == 0
+    }
+
+    fn take(&mut self, now: Instant) -> Option<Permit> {
+        self.replenish(now);
         if self.left == CAPACITY {
             self.since = now;
         }
@@ -78,6 +106,18 @@ impl fmt::Display for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A line of the program, which is identified by its address alone.
+    struct Line;
+    static LINE: Line = Line;
+
+    impl tracing::Callsite for Line {
+        fn set_interest(&self, _: tracing::subscriber::Interest) {}
+
+        fn metadata(&self) -> &tracing::Metadata<'_> {
+            unreachable!("a budget does not look at the line")
+        }
+    }
 
     fn permit(omitted: u64, is_last: bool) -> Permit {
         Permit { omitted, is_last }
@@ -115,6 +155,33 @@ mod tests {
         assert_eq!(all(&mut budget, later), 20);
         assert_eq!(all(&mut budget, later + INTERVAL - Duration::from_millis(1)), 0);
         assert_eq!(all(&mut budget, later + INTERVAL), 1);
+    }
+
+    #[test]
+    fn connections_that_are_gone_leave_nothing_behind() {
+        let start = Instant::now();
+        let line = Identifier(&LINE);
+        let mut budgets = Budgets::default();
+        // The line of each connection is logged once; a day later there are others.
+        for day in 0..10 {
+            let now = start + Duration::from_secs(day * 24 * 3600);
+            for number in 0..1000 {
+                assert_eq!(budgets.take(Some(1000 * day + number), line.clone(), now), Some(permit(0, false)));
+            }
+            assert!(budgets.budgets.len() <= 1000 + FORGET_AT.max(1000), "{}", budgets.budgets.len());
+        }
+    }
+
+    #[test]
+    fn what_is_not_full_is_not_forgotten() {
+        let start = Instant::now();
+        let line = Identifier(&LINE);
+        let mut budgets = Budgets::default();
+        while budgets.take(None, line.clone(), start).is_some() {}
+        for number in 0..10_000 {
+            budgets.take(Some(number), line.clone(), start + INTERVAL - Duration::from_millis(1));
+        }
+        assert_eq!(budgets.take(None, line, start + INTERVAL), Some(permit(1, true)));
     }
 
     #[test]
