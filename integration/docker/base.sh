@@ -91,7 +91,8 @@ make_debian() {
 	printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"
 	chmod 755 "$root/usr/sbin/policy-rc.d"
 	own_cas | while read -r file; do cp "$file" "$root/usr/local/share/ca-certificates/"; done
-	quietly "$work/log" chroot "$root" update-ca-certificates || die 'update-ca-certificates failed'
+	# The directory for temporary files of this machine is not there.
+	quietly "$work/log" env --unset=TMPDIR chroot "$root" update-ca-certificates || die 'update-ca-certificates failed'
 	rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/*.log "$root"/var/log/apt/* \
 		"$root"/usr/share/{man,info,locale}/* "$root/etc/resolv.conf" "$root/etc/hostname"
 	find "$root/usr/share/doc" -type f ! -name copyright -delete
