@@ -32,7 +32,11 @@ fn run(startup: Startup) -> ExitCode {
     let level = logging::start(LogLevel::default(), startup.log, &startup.syslog_socket).ok();
     log_panics();
     disable_core_dumps();
-    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(KEY_THREADS).build();
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(KEY_THREADS)
+        .max_io_events_per_tick(IO_EVENTS)
+        .build();
     let system = match runtime {
         Ok(runtime) => System::with_tokio_rt(move || runtime),
         Err(error) => {
@@ -62,6 +66,9 @@ fn run(startup: Startup) -> ExitCode {
 /// Maximum number of concurrent SCRAM key derivations; each takes a thread. Nothing else may use these threads: a server that
 /// asks for many iterations keeps them busy for a long time.
 const KEY_THREADS: usize = 4;
+
+/// Maximum number of I/O events that are taken with one system call. Room for each is allocated for good; tokio's default is 1024.
+const IO_EVENTS: usize = 64;
 
 /// Disables core dumps, which would contain passwords. A limit of one byte, unlike a limit of 0, also holds where cores are
 /// piped to a program (core(5)).

@@ -18,6 +18,7 @@ mod server_search;
 mod status_row;
 mod suspended;
 
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -240,13 +241,15 @@ impl Connection {
         }));
     }
 
-    /// Runs the work of a state, then `next` with its result.
+    /// Runs the work of a state, then `next` with its result. The work is boxed before it is wrapped: it has kilobytes, and each
+    /// wrapper would be put together on the stack.
     fn run<T: 'static>(
         &mut self,
         work: impl Future<Output = T> + 'static,
         ctx: &mut Context<Self>,
         next: impl FnOnce(&mut Self, T, &mut Context<Self>) + 'static,
     ) {
+        let work: Pin<Box<dyn Future<Output = T>>> = Box::pin(work);
         ctx.spawn(work.into_actor(self).map(|done, connection, ctx| next(connection, done, ctx)));
     }
 }
