@@ -28,7 +28,7 @@ fn one_of_each() {
     tracing::debug!("a detail");
     tracing::trace!("a trace");
     // Events of libraries, which may hold data from peers.
-    tracing::error!(target: "hickory_proto", "a library's error");
+    tracing::error!(target: "rustls", "a library's error");
     tracing::info!(target: "xmpp", "another's");
 }
 

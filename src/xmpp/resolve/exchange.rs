@@ -2,11 +2,10 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use hickory_proto::rr::Record;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use super::message::{DnsQuestion, NameServerError, Response};
+use super::message::{DnsQuestion, NameServerError, Record, Response};
 
 /// Maximum size of an answer over UDP, bytes. Without EDNS it is 512, but some servers send more.
 const MAX_DATAGRAM: usize = 4096;
@@ -19,7 +18,7 @@ const MAX_DATAGRAM: usize = 4096;
 /// The server cannot be reached, or sends no usable answer.
 pub(super) async fn exchange(server: SocketAddr, question: &DnsQuestion) -> Result<Vec<Record>, NameServerError> {
     let id = rand::random();
-    let message = question.encode(id)?;
+    let message = question.encode(id);
     match by_udp(server, question, id, &message).await? {
         Response::Answer(records) => Ok(records),
         Response::Truncated(some) => match by_tcp(server, question, id, &message).await {

@@ -13,9 +13,9 @@ mod srv;
 use std::net::IpAddr;
 
 use futures_util::future::{join, join_all};
-use hickory_proto::rr::RData;
 
 pub use self::error::ResolveError;
+use self::message::{RecordData, host};
 pub use self::resolver::Resolver;
 use self::srv::{Combined, DIRECT_TLS, STARTTLS, SrvOutcome, combine, service_name};
 use super::servers::{ResolvedServer, Security, Target, order};
@@ -90,13 +90,13 @@ async fn service(resolver: &Resolver, service: &str, domain: &str, security: Sec
     if records.is_empty() {
         return SrvOutcome::NoRecord;
     }
-    let target = |data: RData| match data {
-        RData::SRV(srv) if !srv.target.is_root() => Some(Target {
-            host: message::host(&srv.target),
-            port: srv.port,
+    let target = |data| match data {
+        RecordData::Srv(srv) if !srv.target().is_root() => Some(Target {
+            host: host(srv.target()),
+            port: srv.port(),
             security,
-            priority: srv.priority,
-            weight: Some(srv.weight),
+            priority: srv.priority(),
+            weight: Some(srv.weight()),
         }),
         _ => None,
     };

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::time::Duration;
 
+use domain::base::iana::Rtype;
 use futures_util::future::{Either, select};
-use hickory_proto::rr::{Name, RData, RecordType};
 use tokio::time::timeout;
 
 use super::exchange::exchange;
 use super::failover::{Failures, QueryPolicy, ServerStates, ask_in_turn};
-use super::message::{DnsQuestion, MAX_ALIASES};
+use super::message::{DnsQuestion, MAX_ALIASES, Name, RecordData};
 use super::resolv_conf::ResolvConf;
 
 /// Maximum duration of a lookup: the SRV records of one name, or the addresses of one host, from all name servers.
@@ -41,8 +41,8 @@ impl NameServers {
     ///
     /// # Errors
     /// The failures of the name servers.
-    pub(super) async fn srv(&self, name: Name) -> Result<Vec<RData>, String> {
-        limited(self.lookup(DnsQuestion { name, kind: RecordType::SRV })).await
+    pub(super) async fn srv(&self, name: Name) -> Result<Vec<RecordData>, String> {
+        limited(self.lookup(DnsQuestion { name, kind: Rtype::SRV })).await
     }
 
     /// Returns the addresses of a host (A-labels; `absolute`: the same as a name), possibly none. A name without a dot
@@ -68,8 +68,8 @@ impl NameServers {
 
     /// Looks up AAAA and A in parallel. One that fails does not affect the other.
     async fn both_families(&self, name: Name) -> Result<Vec<IpAddr>, String> {
-        let v6 = pin!(self.family(name.clone(), RecordType::AAAA));
-        let v4 = pin!(self.family(name, RecordType::A));
+        let v6 = pin!(self.family(name.clone(), Rtype::AAAA));
+        let v4 = pin!(self.family(name, Rtype::A));
         match select(v6, v4).await {
             Either::Left((v6, v4)) => {
                 let v4 = second(&v6, v4).await;
@@ -82,18 +82,14 @@ impl NameServers {
         }
     }
 
-    async fn family(&self, name: Name, kind: RecordType) -> Family {
-        let address = |data: RData| match data {
-            RData::A(address) => Some(IpAddr::V4(address.0)),
-            RData::AAAA(address) => Some(IpAddr::V6(address.0)),
-            _ => None,
-        };
+    async fn family(&self, name: Name, kind: Rtype) -> Family {
+        let address = |data| if let RecordData::Address(address) = data { Some(address) } else { None };
         let found = self.lookup(DnsQuestion { name, kind }).await.map_err(|reason| format!("{kind}: {reason}"))?;
         Ok(found.into_iter().filter_map(address).collect())
     }
 
     /// Returns the records of a name, possibly none. Follows its aliases.
-    async fn lookup(&self, mut question: DnsQuestion) -> Result<Vec<RData>, String> {
+    async fn lookup(&self, mut question: DnsQuestion) -> Result<Vec<RecordData>, String> {
         let servers = &self.conf.servers;
         let turn = self.conf.timeout.min(LOOKUP_LIMIT / u32::try_from(servers.len()).unwrap_or(u32::MAX));
         let policy = QueryPolicy { turn, attempts: self.conf.attempts };

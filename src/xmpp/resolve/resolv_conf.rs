@@ -4,9 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
-use hickory_proto::rr::Name;
-
-use super::message::name;
+use super::message::{Name, host, name};
 
 /// Time until the next name server is asked, and until one counts as silent.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -146,7 +144,7 @@ impl ResolvConf {
         if ascii.contains('.') {
             return vec![absolute];
         }
-        let searched = self.search.iter().filter_map(|domain| absolute.clone().append_domain(domain).ok());
+        let searched = self.search.iter().filter_map(|domain| name(&format!("{ascii}.{}", host(domain))));
         let mut names: Vec<Name> = searched.collect();
         names.retain(|name| *name != absolute);
         names.insert(if self.ndots == 0 { 0 } else { names.len() }, absolute);

@@ -5,11 +5,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hickory_proto::rr::RData;
-
 use super::error::ResolveError;
 use super::hosts;
-use super::message::name;
+use super::message::{RecordData, name};
 use super::name_servers::NameServers;
 use super::resolv_conf::ResolvConf;
 use crate::file::{ReadError, read};
@@ -54,7 +52,7 @@ impl Resolver {
     ///
     /// # Errors
     /// The failures of the name servers.
-    pub(super) async fn srv(&self, ascii: &str) -> Result<Vec<RData>, String> {
+    pub(super) async fn srv(&self, ascii: &str) -> Result<Vec<RecordData>, String> {
         let name = name(ascii).ok_or("a label is empty or longer than 63 bytes, or the name is longer than 255")?;
         self.name_servers().srv(name).await
     }
@@ -81,8 +79,8 @@ impl Resolver {
         if !known.is_empty() {
             return Ok(known);
         }
-        // RFC 6761 6.3
-        if absolute.is_localhost() {
+        // RFC 6761 6.3. The last label is the root.
+        if absolute.iter().nth_back(1).is_some_and(|label| label == "localhost") {
             return Ok(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]);
         }
         let failed = |reason| ResolveError::Failed { name: host.to_owned(), reason };
