@@ -50,15 +50,19 @@ prepare_cross() {
 # zigbuild COMMAND OPTION...: runs cargo for the chosen target.
 #
 # zig brings the start files and the libc, and links statically without being told. Overflow is checked, as in OpenWrt's
-# packages. Tests are optimized a little: in the emulator they are slow. RUSTC_BOOTSTRAP allows -Zbuild-std.
+# packages. Tests are optimized a little: in the emulator they are slow. RUSTC_BOOTSTRAP allows -Zbuild-std. The standard library
+# is built for size and without backtraces, which a stripped program cannot print.
 zigbuild() {
 	local flags='-C link-self-contained=no -C target-feature=-crt-static'
 	# In a static MIPS program that is relocated, a missing weak symbol has the load address instead of 0, and the standard
 	# library calls it (__cxa_thread_atexit_impl). At a fixed address it is 0.
 	[[ $triple != mips-* ]] || flags+=' -C relocation-model=static'
+	# As .cargo/config.toml, which RUSTFLAGS replace.
+	[[ $triple != x86_64-* ]] || flags+=' -C force-frame-pointers=yes'
 	env -u RUSTC -u CARGO PATH="$tools/bin:$rust_path" RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
 		CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 \
-		cargo-zigbuild "$1" --locked -Zbuild-std=std,panic_unwind --target "$triple" "${@:2}"
+		cargo-zigbuild "$1" --locked -Zbuild-std=std,panic_unwind -Zbuild-std-features=panic-unwind,optimize_for_size \
+		--target "$triple" "${@:2}"
 }
 
 # Builds the program as it is shipped, and sets program.

@@ -121,7 +121,8 @@ async fn handshake(transport: Transport, config: Arc<ClientConfig>, account: &Ac
     // TLS is begun once, on TCP. Streams in memory are those of tests.
     let Transport::Plain(tcp) = transport else { return Ok(transport) };
     let name = server_name(&account.ascii_domain)?;
-    match TlsConnector::from(config).connect(name, tcp).await {
+    // Boxed, as it holds the TLS session by value.
+    match Box::pin(TlsConnector::from(config).connect(name, tcp)).await {
         Ok(stream) => Ok(Transport::Tls(Box::new(stream))),
         Err(error) => Err(match handshake_error(&error) {
             Some(HandshakeError::Certificate(reason)) => Cause::Certificate(reason),

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use domain::base::iana::Rtype;
@@ -27,7 +27,9 @@ pub(super) struct NameServers {
     states: ServerStates,
 }
 
+/// Runs a lookup within its time limit. Boxed: a server that is named by its address needs no room for it.
 async fn limited<T>(lookup: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let lookup: Pin<Box<dyn Future<Output = Result<T, String>> + '_>> = Box::pin(lookup);
     let too_late = |_| Err(format!("no answer within {} s", LOOKUP_LIMIT.as_secs()));
     timeout(LOOKUP_LIMIT, lookup).await.unwrap_or_else(too_late)
 }
