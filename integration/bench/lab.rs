@@ -75,9 +75,12 @@ impl Lab {
         }
         let xmppd = std::env::var_os("BENCH_XMPPD").map(PathBuf::from);
         let xmppd = xmppd.unwrap_or_else(|| if short { program::xmppd() } else { program::shipped_xmppd() }.into());
+        let xmppd = fs::canonicalize(xmppd).unwrap();
+        // The pages of a program that was just built count as dirty until they are stored.
+        fs::File::open(&xmppd).unwrap().sync_all().unwrap();
         Self {
             prosody,
-            xmppd: fs::canonicalize(xmppd).unwrap(),
+            xmppd,
             client,
             rounds: rounds.map_or(if short { 1 } else { 5 }, |text| text.parse().expect("a number of rounds")),
             short,

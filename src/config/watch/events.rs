@@ -19,7 +19,7 @@ use super::timer::sleep_until;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Size of the buffer for inotify events in bytes. An event takes at most 272.
-const BUFFER: usize = 4 * 1024;
+const BUFFER: usize = 2 * 1024;
 
 /// Maximum number of inotify events that are taken without waiting.
 const MAX_TAKEN: u32 = 4096;

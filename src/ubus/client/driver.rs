@@ -170,7 +170,7 @@ impl<D: Dial> Driver<D> {
         }
         loop {
             let room = session.out.len() < MAX_OUTPUT;
-            input.reserve(4096);
+            input.reserve(1024);
             tokio::select! {
                 read = reader.read_buf(&mut input), if room => {
                     let taken = match read {
