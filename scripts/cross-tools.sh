@@ -47,6 +47,15 @@ prepare_cross() {
 	fi
 }
 
+# Builds a dlsym for MIPS, and prints its file. musl's own expects its address in a register ($t9), and functions at fixed addresses
+# call each other without it: the standard library crashed when it looked for statx. A static program has nothing to find.
+build_dlsym() {
+	local object=$tools/dlsym.o
+	echo 'void *dlsym(void *handle, const char *name) { (void)handle; (void)name; return 0; }' |
+		"$tools/bin/python" -m ziglang cc -target mips-linux-musleabi -O2 -x c -c -o "$object" -
+	echo "$object"
+}
+
 # zigbuild COMMAND OPTION...: runs cargo for the chosen target.
 #
 # zig brings the start files and the libc, and links statically without being told. Overflow is checked, as in OpenWrt's
@@ -56,7 +65,7 @@ zigbuild() {
 	local flags='-C link-self-contained=no -C target-feature=-crt-static'
 	# In a static MIPS program that is relocated, a missing weak symbol has the load address instead of 0, and the standard
 	# library calls it (__cxa_thread_atexit_impl). At a fixed address it is 0.
-	[[ $triple != mips-* ]] || flags+=' -C relocation-model=static'
+	[[ $triple != mips-* ]] || flags+=" -C relocation-model=static -C link-arg=$(build_dlsym)"
 	# As .cargo/config.toml, which RUSTFLAGS replace.
 	[[ $triple != x86_64-* ]] || flags+=' -C force-frame-pointers=yes'
 	env -u RUSTC -u CARGO PATH="$tools/bin:$rust_path" RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
