@@ -52,8 +52,8 @@ prepare_cross() {
 build_dlsym() {
 	local object=$tools/dlsym.o
 	echo 'void *dlsym(void *handle, const char *name) { (void)handle; (void)name; return 0; }' |
-		"$tools/bin/python" -m ziglang cc -target mips-linux-musleabi -O2 -x c -c -o "$object" -
-	echo "$object"
+		"$tools/bin/python" -m ziglang cc -target mips-linux-musleabi -O2 -x c -c -o "$object" - &&
+		echo "$object"
 }
 
 # zigbuild COMMAND OPTION...: runs cargo for the chosen target.

@@ -18,12 +18,12 @@ mod server_search;
 mod status_row;
 mod suspended;
 
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, SpawnHandle, StreamHandler, WrapFuture};
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use self::attempting::{Attempt, FailedAttempt, account, ascii_domain};
@@ -249,8 +249,7 @@ impl Connection {
         ctx: &mut Context<Self>,
         next: impl FnOnce(&mut Self, T, &mut Context<Self>) + 'static,
     ) {
-        let work: Pin<Box<dyn Future<Output = T>>> = Box::pin(work);
-        ctx.spawn(work.into_actor(self).map(|done, connection, ctx| next(connection, done, ctx)));
+        ctx.spawn(work.boxed_local().into_actor(self).map(|done, connection, ctx| next(connection, done, ctx)));
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
 
+use futures_util::FutureExt;
 use tokio::time::timeout;
 
 use super::error_condition::ErrorCondition;
@@ -143,8 +143,7 @@ impl From<SaslError> for Cause {
 
 /// Runs a step within its time limit. Boxed, so that neither the future of a whole attempt nor the stack has room for each step.
 pub(super) async fn limited<T>(step: Step, work: impl Future<Output = Result<T, Cause>>) -> Result<T, AttemptError> {
-    let work: Pin<Box<dyn Future<Output = Result<T, Cause>> + '_>> = Box::pin(work);
-    let result = timeout(STEP_LIMIT, work).await.unwrap_or(Err(Cause::Timeout));
+    let result = timeout(STEP_LIMIT, work.boxed_local()).await.unwrap_or(Err(Cause::Timeout));
     result.map_err(|cause| AttemptError { step, cause })
 }
 

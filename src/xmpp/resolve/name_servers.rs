@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::time::Duration;
 
 use domain::base::iana::Rtype;
+use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tokio::time::timeout;
 
@@ -29,9 +30,8 @@ pub(super) struct NameServers {
 
 /// Runs a lookup within its time limit. Boxed: a server that is named by its address needs no room for it.
 async fn limited<T>(lookup: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    let lookup: Pin<Box<dyn Future<Output = Result<T, String>> + '_>> = Box::pin(lookup);
     let too_late = |_| Err(format!("no answer within {} s", LOOKUP_LIMIT.as_secs()));
-    timeout(LOOKUP_LIMIT, lookup).await.unwrap_or_else(too_late)
+    timeout(LOOKUP_LIMIT, lookup.boxed_local()).await.unwrap_or_else(too_late)
 }
 
 impl NameServers {
