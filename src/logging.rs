@@ -4,59 +4,55 @@
 mod budget;
 pub mod connection_span;
 mod form;
-mod layer;
+mod open_spans;
 mod output;
 pub mod severity;
+mod subscriber;
 mod syslog;
 
 use std::io::{IsTerminal as _, Stderr, stderr};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustix::fs::{FileType, fstat, major};
 use tracing::Subscriber;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::reload;
-use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing::subscriber::{SetGlobalDefaultError, set_global_default};
 
 use self::form::Form;
-use self::layer::Lines;
 use self::output::Output;
-use self::severity::filter;
+use self::subscriber::Lines;
 use self::syslog::Syslog;
 use crate::config::model::LogLevel;
 use crate::config::startup::LogOutput;
 
 /// Changes the log level at runtime.
 #[derive(Clone)]
-pub struct LevelHandle {
-    filter: reload::Handle<Targets, tracing_subscriber::Registry>,
-    is_limited: Arc<AtomicBool>,
-}
+pub struct LevelHandle(Arc<RwLock<LogLevel>>);
 
 impl LevelHandle {
+    fn new(level: LogLevel) -> Self {
+        Self(Arc::new(RwLock::new(level)))
+    }
+
+    fn get(&self) -> LogLevel {
+        *self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Sets the level, with immediate effect.
     pub fn set(&self, level: LogLevel) {
-        self.is_limited.store(is_limited(level), Ordering::Relaxed);
-        // Fails only if the subscriber is gone; then nothing is logged anyway.
-        let _ = self.filter.reload(filter(level));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = level;
+        // tracing remembers which lines are enabled.
+        tracing::callsite::rebuild_interest_cache();
     }
-}
-
-/// Whether repeated lines are omitted at a level.
-fn is_limited(level: LogLevel) -> bool {
-    level < LogLevel::Debug
 }
 
 /// Starts logging. Writing never blocks: lines that do not fit are dropped and counted. `socket` is that of the syslog daemon.
 ///
 /// # Errors
 /// A log was started before.
-pub fn start(level: LogLevel, output: LogOutput, socket: &Path) -> Result<LevelHandle, TryInitError> {
+pub fn start(level: LogLevel, output: LogOutput, socket: &Path) -> Result<LevelHandle, SetGlobalDefaultError> {
     let (subscriber, handle) = subscriber(level, writer(output, socket));
-    subscriber.try_init()?;
+    set_global_default(subscriber)?;
     Ok(handle)
 }
 
@@ -99,10 +95,8 @@ pub(crate) fn subscriber<W>(level: LogLevel, write: W) -> (impl Subscriber + Sen
 where
     W: Fn(LogLevel, &str) + Send + Sync + 'static,
 {
-    let (filter, handle) = reload::Layer::new(filter(level));
-    let is_limited = Arc::new(AtomicBool::new(is_limited(level)));
-    let lines = Lines::new(write, Arc::clone(&is_limited));
-    (tracing_subscriber::registry().with(filter).with(lines), LevelHandle { filter: handle, is_limited })
+    let level = LevelHandle::new(level);
+    (Lines::new(write, level.clone()), level)
 }
 
 /// A line as standard error gets it, without a newline.

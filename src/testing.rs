@@ -7,6 +7,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use nix::time::{ClockId, clock_gettime};
 use xso::AsXml;
 
 use crate::config::model::LogLevel;
@@ -22,13 +23,22 @@ pub(crate) fn paused<F: Future>(test: F) -> F::Output {
     actix_rt::System::with_tokio_rt(runtime).block_on(test)
 }
 
-/// Does some work. Returns its result and the processor time that it took, which a busy machine does not change.
-pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let time =
-        || Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).expect("a time");
+/// Asserts that the processor time of some work is linear in n: at eight times n it is eight times as long, or a little more.
+/// With a square it would be 64 times. At n it should take some milliseconds at least.
+pub(crate) fn assert_linear<I>(n: usize, input: impl Fn(usize) -> I, work: impl Fn(I)) {
+    let [small, large] = [n, 8 * n].map(|n| {
+        let input = input(n);
+        timed(|| work(input))
+    });
+    assert!(large < 24 * small, "{small:?} for {n}, {large:?} for eight times as much");
+}
+
+/// Returns the processor time that some work takes, which a busy machine does not change much.
+fn timed(work: impl FnOnce()) -> Duration {
+    let time = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a time"));
     let start = time();
-    let result = work();
-    (result, time().saturating_sub(start))
+    work();
+    time().saturating_sub(start)
 }
 
 /// Waits for `event`, at most ten minutes.

@@ -3,12 +3,12 @@
 //! A timer of tokio wakes it up to four times, because its deadline moves through the levels of a wheel.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use futures_util::stream::{Stream, unfold};
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
-};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -18,10 +18,9 @@ use tokio::io::unix::AsyncFd;
 /// The process has no descriptor left.
 #[allow(deprecated, reason = "its replacement is unsafe; an OwnedFd keeps its descriptor open and never changes it")]
 pub fn ticks(interval: Duration) -> io::Result<impl Stream<Item = ()>> {
-    let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-    let time = Timespec::try_from(interval).map_err(io::Error::other)?;
-    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: time, it_value: time })?;
-    let timer = AsyncFd::with_interest(timer, Interest::READABLE)?;
+    let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
+    timer.set(Expiration::Interval(TimeSpec::from_duration(interval)), TimerSetTimeFlags::empty())?;
+    let timer = AsyncFd::with_interest(OwnedFd::from(timer), Interest::READABLE)?;
     Ok(unfold(timer, |timer| async move {
         let mut missed = [0; 8];
         timer.async_io(Interest::READABLE, |fd| Ok(rustix::io::read(fd, &mut missed)?)).await.ok()?;

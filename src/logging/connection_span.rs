@@ -31,13 +31,6 @@ pub(super) struct Prefix {
     alias: String,
 }
 
-impl Prefix {
-    /// The prefix of a span of this name; none if it is not that of a connection.
-    pub(super) fn of(name: &str) -> Option<Self> {
-        (name == NAME).then(Self::default)
-    }
-}
-
 impl Visit for Prefix {
     fn record_u64(&mut self, field: &Field, value: u64) {
         if field.name() == NUMBER {

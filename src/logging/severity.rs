@@ -5,7 +5,6 @@
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::Targets;
 
 use crate::config::model::LogLevel;
 
@@ -36,22 +35,27 @@ macro_rules! notice {
     ($($arguments:tt)+) => { ::tracing::info!(target: $crate::logging::severity::NOTICE, $($arguments)+) };
 }
 
-/// The filter for a level. Only xmppd's own events pass: libraries log data from peers.
-pub(super) fn filter(level: LogLevel) -> Targets {
-    let own = match level {
-        LogLevel::Emergency | LogLevel::Alert | LogLevel::Critical => LevelFilter::OFF,
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warning | LogLevel::Notice => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
+/// Whether an event or span is logged at a level. Only xmppd's own are: libraries log data from peers.
+pub(super) fn is_enabled(line: &Metadata<'_>, level: LogLevel) -> bool {
+    match line.target() {
+        ALWAYS => true,
+        "xmppd" => is_within(line, level),
+        target => target.starts_with("xmppd::") && is_within(line, level),
+    }
+}
+
+fn is_within(line: &Metadata<'_>, level: LogLevel) -> bool {
+    *line.level() <= Level::DEBUG && severity(line) <= level
+}
+
+/// The most verbose of tracing's levels that has enabled events or spans at a level.
+pub(super) fn most_verbose(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Emergency | LogLevel::Alert | LogLevel::Critical | LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warning => LevelFilter::WARN,
+        LogLevel::Notice | LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
-    };
-    let from = |severity| if severity <= level { LevelFilter::INFO } else { LevelFilter::OFF };
-    Targets::new()
-        .with_target("xmppd", own)
-        .with_target(ALWAYS, LevelFilter::ERROR)
-        .with_target(ALERT, from(LogLevel::Alert))
-        .with_target(CRITICAL, from(LogLevel::Critical))
-        .with_target(NOTICE, from(LogLevel::Notice))
+    }
 }
 
 /// The severity of an event.
