@@ -5,7 +5,8 @@
 # since there is no compiled one for MIPS. Rust is the installed one if it has this source (component rust-src), and
 # Debian's rustc-web otherwise.
 
-out=${CARGO_TARGET_DIR:-target}
+# Where the programs and tools are built; CROSS_TARGET_DIR names another directory for them alone.
+out=${CROSS_TARGET_DIR:-${CARGO_TARGET_DIR:-target}}
 tools=$(realpath -m "$out")/cross-tools
 
 # architecture:target:emulator
@@ -28,6 +29,25 @@ choose_target() {
 	return 2
 }
 
+# Whether Debian's Rust is as new as Cargo.toml requires.
+debian_rust_is_new() {
+	local required installed
+	required=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+	read -r _ installed _ < <(/usr/bin/rustc --version)
+	printf '%s\n' "$required" "$installed" | sort --check=quiet --version-sort
+}
+
+# Installs Debian's Rust, which is newer in the updates than in the release.
+install_debian_rust() {
+	scripts/install-deps.sh /usr/bin/rustc:rustc-web /usr/bin/cargo:cargo-web /usr/lib/rustlib/src/rust:rust-web-src
+	debian_rust_is_new || scripts/install-deps.sh --newest rustc-web cargo-web rust-web-src
+	if ! debian_rust_is_new; then
+		echo "$(/usr/bin/rustc --version) is too old, see rust-version in Cargo.toml; add Debian's security updates to" \
+			'/etc/apt/sources.list, or the source of your own Rust (rustup component add rust-src)' >&2
+		return 1
+	fi
+}
+
 # Installs the tools that are missing.
 prepare_cross() {
 	local sysroot
@@ -35,7 +55,7 @@ prepare_cross() {
 	if [ -d "$sysroot/lib/rustlib/src/rust/library" ]; then
 		rust_path=$PATH
 	else
-		scripts/install-deps.sh /usr/bin/rustc:rustc-web /usr/bin/cargo:cargo-web /usr/lib/rustlib/src/rust:rust-web-src
+		install_debian_rust
 		rust_path=/usr/bin:$PATH
 	fi
 	scripts/install-deps.sh cc:gcc file:file
@@ -68,7 +88,7 @@ zigbuild() {
 	[[ $triple != mips-* ]] || flags+=" -C relocation-model=static -C link-arg=$(build_dlsym)"
 	# As .cargo/config.toml, which RUSTFLAGS replace.
 	[[ $triple != x86_64-* ]] || flags+=' -C force-frame-pointers=yes'
-	env -u RUSTC -u CARGO PATH="$tools/bin:$rust_path" RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
+	env -u RUSTC -u CARGO CARGO_TARGET_DIR="$out" PATH="$tools/bin:$rust_path" RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
 		CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 \
 		cargo-zigbuild "$1" --locked -Zbuild-std=std,panic_unwind -Zbuild-std-features=panic-unwind,optimize_for_size \
 		--target "$triple" "${@:2}"

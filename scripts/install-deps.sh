@@ -5,12 +5,16 @@
 #   install-deps.sh          for the demo and the tests
 #   install-deps.sh bench    for the benchmark as well
 #   install-deps.sh COMMAND:PACKAGE...    these alone, Rust not included
+#   install-deps.sh --newest PACKAGE...   these alone, also if older ones are installed
 set -euo pipefail
 
 die() { echo "install-deps: $*" >&2; exit 1; }
 
 # command:package, or file:package
-if [[ ${1:-} == *:* ]]; then
+packages=() needed=()
+if [ "${1:-}" = --newest ]; then
+	packages=("${@:2}")
+elif [[ ${1:-} == *:* ]]; then
 	needed=("$@")
 else
 	if ! command -v cargo > /dev/null; then
@@ -28,7 +32,6 @@ fi
 if [ "${1:-}" = bench ]; then
 	needed+=(/usr/include/strophe.h:libstrophe-dev mksquashfs:squashfs-tools strip:binutils)
 fi
-packages=()
 for pair in "${needed[@]}"; do
 	[ -e "${pair%%:*}" ] || command -v "${pair%%:*}" > /dev/null || packages+=("${pair##*:}")
 done
@@ -60,9 +63,7 @@ install() {
 }
 log=$(mktemp)
 echo "install-deps: installing ${packages[*]}" >&2
-# The package lists of a new machine may be empty or old.
-if ! install; then
-	as_root apt-get update -qq >&2 || true
-	install || { cat "$log" >&2; rm -f "$log"; die "apt-get could not install ${packages[*]}"; }
-fi
+# The package lists of a new machine may be empty, or older than what its updates bring. Without a network there may be a cache.
+as_root apt-get update -qq >&2 || true
+install || { cat "$log" >&2; rm -f "$log"; die "apt-get could not install ${packages[*]}"; }
 rm -f "$log"

@@ -4,6 +4,7 @@
 mod budget;
 pub mod connection_span;
 mod form;
+pub mod level;
 mod open_spans;
 mod output;
 pub mod severity;
@@ -12,39 +13,18 @@ mod syslog;
 
 use std::io::{IsTerminal as _, Stderr, stderr};
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
 
 use rustix::fs::{FileType, fstat, major};
 use tracing::Subscriber;
 use tracing::subscriber::{SetGlobalDefaultError, set_global_default};
 
 use self::form::Form;
+use self::level::LevelHandle;
 use self::output::Output;
 use self::subscriber::Lines;
 use self::syslog::Syslog;
 use crate::config::model::LogLevel;
 use crate::config::startup::LogOutput;
-
-/// Changes the log level at runtime.
-#[derive(Clone)]
-pub struct LevelHandle(Arc<RwLock<LogLevel>>);
-
-impl LevelHandle {
-    fn new(level: LogLevel) -> Self {
-        Self(Arc::new(RwLock::new(level)))
-    }
-
-    fn get(&self) -> LogLevel {
-        *self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sets the level, with immediate effect.
-    pub fn set(&self, level: LogLevel) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = level;
-        // tracing remembers which lines are enabled.
-        tracing::callsite::rebuild_interest_cache();
-    }
-}
 
 /// Starts logging. Writing never blocks: lines that do not fit are dropped and counted. `socket` is that of the syslog daemon.
 ///

@@ -32,7 +32,7 @@ use crate::config::startup::Startup;
 use crate::config::uci::SyntaxError;
 use crate::config::watch::{ConfigFile, FirstRead, ReadRequests, Watch};
 use crate::file::{Contents, ReadError, read};
-use crate::logging::LevelHandle;
+use crate::logging::level::LevelHandle;
 use crate::service_manager;
 use crate::status::{Status, StatusTable};
 

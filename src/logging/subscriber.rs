@@ -13,8 +13,8 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_core::span::Current;
 
-use super::LevelHandle;
 use super::budget::{Budgets, Permit};
+use super::level::LevelHandle;
 use super::open_spans::OpenSpans;
 use super::severity::{is_enabled, most_verbose, severity};
 use crate::config::model::LogLevel;
