@@ -4,6 +4,7 @@
 //! An ACS that learns `ConnReqJabberID` by active notification must not see it vanish and come back because xmppd was
 //! restarted.
 
+use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions, remove_file, rename};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -64,10 +65,12 @@ impl JidFile {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
         let new = self.path.with_extension("jids.new");
-        let mut file = create(&new)?;
+        // Written at once: each piece by itself would be a system call, and there is a file for each login.
+        let mut lines = String::new();
         for (id, RememberedJid { account, jid }) in jids {
-            writeln!(file, "{id}\t{account}\t{jid}")?;
+            writeln!(lines, "{id}\t{account}\t{jid}").map_err(io::Error::other)?;
         }
+        create(&new)?.write_all(lines.as_bytes())?;
         rename(&new, &self.path)
     }
 }
