@@ -1,9 +1,9 @@
 #!/bin/bash
-# Tests xmppd on an emulated processor: scripts/test-cross.sh TARGET [unit] [FILTER...]
+# Tests xmppd on an emulated processor: scripts/test-cross.sh TARGET [build | [unit] [FILTER...]]
 #
 # The unit tests run in the emulator. The integration tests run on this machine, with the program of `make cross` in the
 # emulator: logins, requests, reload, resumption, ubus and hostile stanzas. With words after the target only the tests run that
-# they name: `unit` stands for the unit tests, a FILTER for integration tests.
+# they name: `unit` stands for the unit tests, a FILTER for integration tests. `build` builds for the target, and runs nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/cross-tools.sh
@@ -39,12 +39,19 @@ prepare_cross
 [ -z "$emulator" ] || scripts/install-deps.sh "$emulator:qemu-user-static"
 scripts/install-deps.sh
 
+unit_tests() { zigbuild test --package xmppd --lib --bins "$@"; }
+
+if [ "${1:-}" = build ]; then
+	unit_tests --no-run
+	build_program
+	exit
+fi
 [ $# -gt 0 ] || set -- unit smoke:: login:: requests:: reload:: resumption:: ubus:: hostile::stanzas::
 if [ "$1" = unit ]; then
 	shift
 	variable=CARGO_TARGET_${triple//-/_}_RUNNER
 	[ -z "$emulator" ] || declare -x "${variable^^}=$emulator"
-	zigbuild test --package xmppd --lib --bins -- "${skip[@]}"
+	unit_tests -- "${skip[@]}"
 	[ $# -gt 0 ] || exit 0
 fi
 
