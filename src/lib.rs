@@ -13,6 +13,7 @@ pub mod cwmp;
 pub mod document;
 pub mod file;
 pub mod logging;
+mod random;
 pub mod service_manager;
 pub mod shutdown;
 pub mod status;

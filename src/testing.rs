@@ -1,6 +1,7 @@
 //! Helpers for tests.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Once;
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use nix::time::{ClockId, clock_gettime};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng as _, TryRng};
 use xso::AsXml;
 
 use crate::config::model::LogLevel;
@@ -46,7 +49,34 @@ pub(crate) async fn soon<F: Future>(event: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(600), event).await.expect("the event did not happen within ten minutes")
 }
 
+/// The random numbers of one test: those of a fixed seed, or of the one in the environment variable `SEED`.
+pub(crate) fn seeded_rng() -> impl Rng {
+    Seeded
+}
+
+struct Seeded;
+
+impl TryRng for Seeded {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        SEEDED.with_borrow_mut(TryRng::try_next_u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        SEEDED.with_borrow_mut(TryRng::try_next_u64)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        SEEDED.with_borrow_mut(|rng| rng.try_fill_bytes(bytes))
+    }
+}
+
 thread_local! {
+    static SEEDED: RefCell<StdRng> = RefCell::new(StdRng::seed_from_u64(match std::env::var("SEED") {
+        Ok(seed) => seed.parse().expect("SEED is a number"),
+        Err(_) => 1,
+    }));
     static CAPTURED: RefCell<Option<Log>> = const { RefCell::new(None) };
 }
 

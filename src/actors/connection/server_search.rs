@@ -12,6 +12,7 @@ use super::failure::{Failure, status_of};
 use super::outage::{Line, OutageLog, Recovery};
 use super::server_list::ServerList;
 use crate::config::model::{ConnectionSettings, Retry};
+use crate::random;
 use crate::status::Status;
 use crate::text::in_words;
 use crate::xmpp::attempt::{AttemptError, Cause};
@@ -81,7 +82,7 @@ impl ServerSearch {
     /// The remaining wait when the network has come back. Never longer: an interface that goes up and down must not put off
     /// the next attempt.
     pub(super) fn shorten_wait(&self, remaining: Duration) -> Duration {
-        remaining.min(self.policy.shorten_wait(&mut rand::rng()))
+        remaining.min(self.policy.shorten_wait(&mut random::rng()))
     }
 
     /// Begins a pass. Returns what to look up for it.
@@ -105,7 +106,7 @@ impl ServerSearch {
             }
             Err(error) => {
                 self.servers.lookup_failed(&error, settings);
-                let next = self.policy.attempt_failed(true, Duration::ZERO, &mut rand::rng());
+                let next = self.policy.attempt_failed(true, Duration::ZERO, &mut random::rng());
                 self.lookup_failed(&error, next)
             }
         }
@@ -204,7 +205,7 @@ impl ServerSearch {
             }
             _ => self.was_reset = false,
         }
-        let rng = &mut rand::rng();
+        let rng = &mut random::rng();
         let (status, next) = match consequence {
             Consequence::Conflict => (Status::Error, self.policy.stream_lost(self.policy.floor_after_conflict(), rng)),
             Consequence::FailedAttempt => (Status::Error, self.next_server(Duration::ZERO, settings)),
@@ -231,7 +232,7 @@ impl ServerSearch {
 
     /// What follows a failed attempt at the present server.
     fn next_server(&mut self, floor: Duration, settings: &ConnectionSettings) -> NextTry {
-        let next = self.policy.attempt_failed(self.servers.is_last(), floor, &mut rand::rng());
+        let next = self.policy.attempt_failed(self.servers.is_last(), floor, &mut random::rng());
         if matches!(next, NextTry::Pass(_)) {
             self.servers.pass_failed(settings.retry.attempts);
         }

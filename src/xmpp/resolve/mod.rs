@@ -19,6 +19,7 @@ use self::message::{RecordData, host};
 pub use self::resolver::Resolver;
 use self::srv::{Combined, DIRECT_TLS, STARTTLS, SrvOutcome, combine, service_name};
 use super::servers::{ResolvedServer, Security, Target, order};
+use crate::random;
 
 /// What to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub async fn resolve(query: Query, resolver: &Resolver) -> Result<Vec<ResolvedSe
             (targets, wanted)
         }
     };
-    let targets = order(targets, &mut rand::rng());
+    let targets = order(targets, &mut random::rng());
     let found = join_all(targets.iter().map(|target| resolver.addresses(&target.host))).await;
     let mut list = Vec::new();
     let mut failure = None;
