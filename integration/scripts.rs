@@ -1,9 +1,10 @@
-//! `scripts/test.sh`, with a cargo that runs nothing, and the empty sources with which images build the dependencies.
+//! `scripts/test.sh`, with a cargo that runs nothing, the steps of the CI run, and the empty sources with which images build
+//! the dependencies.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -29,15 +30,20 @@ case "$*" in
 esac
 "#;
 
+/// Runs `scripts/test.sh` with this program in place of cargo and this variable.
+fn test_script(cargo: &str, name: &str, value: &str) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("cargo");
+    fs::write(&program, cargo).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(project().join("scripts/test.sh"));
+    command.env_remove("XMPPD_TESTS_WITHOUT").env_remove("XMPPD_TESTS_AGAIN").env("CARGO", program).env(name, value);
+    command.output().unwrap()
+}
+
 #[test]
 fn tests_that_need_what_is_missing_are_skipped_by_name_and_counted() {
-    let directory = tempfile::tempdir().unwrap();
-    let cargo = directory.path().join("cargo");
-    std::fs::write(&cargo, CARGO).unwrap();
-    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = Command::new(project().join("scripts/test.sh"));
-    let output =
-        command.env("CARGO", cargo).env("XMPPD_TESTS_WITHOUT", "ipv6 namespaces fuse systemd man").output().unwrap();
+    let output = test_script(CARGO, "XMPPD_TESTS_WITHOUT", "ipv6 namespaces fuse systemd man");
     assert_eq!(output.status.code(), Some(101), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let (ran, rest) = text.split_once('\n').unwrap();
@@ -56,6 +62,93 @@ fn tests_that_need_what_is_missing_are_skipped_by_name_and_counted() {
             "tests: 42 passed, 3 failed, 3 ignored, 6 skipped (1 need IPv6, 2 need namespaces, 1 need FUSE, \
              1 need systemd, 1 need man)",
         ]
+    );
+}
+
+/// A cargo with two programs of tests, each of which has a test that fails. The second run has the result of its first argument.
+fn cargo_with_failures(first_errors: &str, second_run: &str) -> String {
+    format!(
+        r#"#!/bin/bash
+case "$*" in
+	*--list*) ;;
+	*"--exact a::slow b::late") {second_run} ;;
+	*--exact*) echo "unexpected: $*"; exit 2 ;;
+	*) cat << 'END'
+test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
+failures:
+
+---- a::slow stdout ----
+    at: main.rs
+
+failures:
+    a::slow
+
+test result: FAILED. 40 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
+failures:
+    b::late
+
+test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
+error: {first_errors} failed:
+END
+	   exit 101 ;;
+esac
+"#
+    )
+}
+
+#[test]
+fn failed_tests_run_again_and_are_named() {
+    let both_pass = "echo 'test result: ok. 1 passed; 0 failed'; echo 'test result: ok. 1 passed; 0 failed'";
+    let one_fails =
+        "echo 'test result: ok. 1 passed; 0 failed'; echo 'test result: FAILED. 0 passed; 1 failed'; exit 101";
+    let one_is_gone = "echo 'test result: ok. 1 passed; 0 failed'";
+    let again = "tests: 49 passed (2 when run again), 0 failed, 1 ignored, 0 skipped";
+    let failed = "tests: 47 passed, 2 failed, 1 ignored, 0 skipped";
+    for (errors, second_run, most, status, last) in [
+        ("2 targets", both_pass, "2", 0, again),
+        ("2 targets", both_pass, "1", 101, failed),
+        ("2 targets", both_pass, "0", 101, failed),
+        ("2 targets", one_fails, "2", 101, failed),
+        ("2 targets", one_is_gone, "2", 101, failed),
+        // A third program ended without a result.
+        ("3 targets", both_pass, "2", 101, failed),
+    ] {
+        let output = test_script(&cargo_with_failures(errors, second_run), "XMPPD_TESTS_AGAIN", most);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let case = format!("{errors}, {second_run}, at most {most}: {text}");
+        assert_eq!(output.status.code(), Some(status), "{case}");
+        assert_eq!(text.lines().last(), Some(last), "{case}");
+        let named = ["a::slow", "b::late"]
+            .map(|name| text.contains(&format!("again: {name} failed, and passed when it was run again")));
+        assert_eq!(named, [status == 0; 2], "{case}");
+    }
+}
+
+/// Runs steps of the CI run. Returns what is reported of them, without the time it took, and then the status.
+fn steps(minutes: u8, script: &str) -> Vec<String> {
+    let script = format!(". scripts/ci-steps.sh; part_of_ci part {minutes}; {script}; echo \"part: status $status\"");
+    let output =
+        Command::new("bash").args(["-euo", "pipefail", "-c", &script]).current_dir(project()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let reports = text.lines().filter_map(|line| line.strip_prefix("part: "));
+    reports.filter_map(|report| report.split(" in ").next()?.split(" after ").next().map(str::to_owned)).collect()
+}
+
+#[test]
+fn steps_of_the_ci_run_report_what_became_of_them() {
+    assert_eq!(steps(2, "step works 1 true"), ["works passed", "status 0"]);
+    let failed = |time: &str| format!("breaks FAILED the {time} time (exit status 4)");
+    assert_eq!(steps(2, "step breaks 1 bash -c 'exit 4'"), [&failed("first"), &failed("second"), "status 1"]);
+    let once = "d=$(mktemp -d); step breaks 1 bash -c \"rmdir '$d' && exit 4 || exit 0\"";
+    assert_eq!(steps(2, once), [&failed("first"), "breaks passed", "status 0"]);
+    let no_engine = "cannot_run() { [ $1 -ne 3 ] || echo 'no engine'; }; step works 1 bash -c 'exit 3'";
+    assert_eq!(steps(2, no_engine), ["works NOT RUN: no engine", "status 0"]);
+    assert_eq!(steps(2, "step long 3 true"), ["long NOT RUN: it takes up to 3 min, 2 min are left", "status 0"]);
+    // The time is over while it runs.
+    assert_eq!(
+        steps(1, "limit=$((SECONDS + 3)); step long 0 sleep 60"),
+        ["long NOT FINISHED: no time is left", "status 0"]
     );
 }
 

@@ -6,49 +6,19 @@
 # time left for the tests, the next one has.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/ci-steps.sh
+. scripts/ci-steps.sh
 
-limit=$(($1 * 60))
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/xmppd-ci/cross
-export CROSS_TARGET_DIR=$cache
+part_of_ci cross "$1"
+export CROSS_TARGET_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/xmppd-ci/cross
 # Each run adds what belongs to its own directory, some 200 MB.
-if [ -e "$cache" ] && [ "$(du --summarize --block-size=1G "$cache" | cut -f 1)" -gt 6 ]; then
-	rm -rf "$cache"
+if [ -e "$CROSS_TARGET_DIR" ] && [ "$(du --summarize --block-size=1G "$CROSS_TARGET_DIR" | cut -f 1)" -gt 6 ]; then
+	rm -rf "$CROSS_TARGET_DIR"
 fi
 
-# fits MINUTES
-fits() { [ $((limit - SECONDS)) -ge $(($1 * 60)) ]; }
-minutes_left() { echo "$(((limit - SECONDS) / 60)) min are left"; }
-
-if ! fits 3; then
-	echo "cross: NOT RUN: $(minutes_left)"
-	exit
-fi
-result=0
-timeout -k 60 $((limit - SECONDS)) scripts/test-cross.sh mips build || result=$?
-case $result in
-	0) echo "cross: mips built in $SECONDS s" ;;
-	124 | 137)
-		echo 'cross: mips NOT BUILT: no time is left; the next run goes on with it'
-		exit
-		;;
-	*)
-		echo "cross: mips FAILED to build (exit status $result)"
-		exit 1
-		;;
-esac
-# What fails is run once more: the emulator is slow, and the machine may be busy.
-for attempt in first second; do
-	begin=$SECONDS
-	if ! fits 5; then
-		[ "$attempt" = first ] || exit 1
-		echo "cross: the tests on mips NOT RUN: they take up to 5 min, $(minutes_left)"
-		exit
-	fi
+step 'the program and its tests for mips' 3 scripts/test-cross.sh mips build
+if [ "$passed" = yes ]; then
 	# Ten minutes are only for what hangs.
-	if timeout -k 60 600 scripts/test-cross.sh mips unit smoke:: login::mechanisms; then
-		echo "cross: the tests on mips passed in $((SECONDS - begin)) s"
-		exit
-	fi
-	echo "cross: the tests on mips FAILED the $attempt time, after $((SECONDS - begin)) s"
-done
-exit 1
+	step 'the tests on mips' 5 timeout -k 60 600 scripts/test-cross.sh mips unit smoke:: login::mechanisms
+fi
+exit "$status"

@@ -7,44 +7,22 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=integration/docker/engine.sh
 . integration/docker/engine.sh
+# shellcheck source=scripts/ci-steps.sh
+. scripts/ci-steps.sh
 
-limit=$(($1 * 60))
-status=0
-
+part_of_ci docker "$1"
 problem=$(engine_problem)
 if [ -n "$problem" ]; then
 	echo "docker: NOT RUN: $problem"
 	exit 0
 fi
 
-fits() { [ $((limit - SECONDS)) -ge $(($1 * 60)) ]; }
-
-# step WHAT MINUTES COMMAND...: runs the command if it fits, and kills it where the time ends. What fails is run once more, if
-# that fits: these are real networks on a machine that may be busy. Both are reported.
-step() {
-	local what=$1 minutes=$2 begin=$SECONDS result
-	shift 2
-	if ! fits "$minutes"; then
-		echo "docker: $what NOT RUN: it takes up to $minutes min, $(((limit - SECONDS) / 60)) min are left"
-		return
+cannot_run() {
+	local problem
+	problem=$(engine_problem)
+	if [ "$1" -eq "$unusable" ] || [ -n "$problem" ]; then
+		echo "${problem:-Docker cannot be used for it (see above)}"
 	fi
-	for attempt in first second; do
-		result=0
-		timeout -k 60 $((limit - SECONDS)) "$@" || result=$?
-		problem=$(engine_problem)
-		if [ "$result" -eq 0 ]; then
-			echo "docker: $what passed in $((SECONDS - begin)) s"
-		elif [ "$result" -eq "$unusable" ] || [ -n "$problem" ]; then
-			echo "docker: $what NOT RUN: ${problem:-Docker cannot be used for it (see above)}"
-		elif [ "$result" -eq 124 ] || [ "$result" -eq 137 ]; then
-			echo "docker: $what NOT FINISHED: no time is left"
-		else
-			echo "docker: $what FAILED the $attempt time (exit status $result) after $((SECONDS - begin)) s"
-			[ "$attempt" = first ] && fits "$minutes" && continue
-			status=1
-		fi
-		return
-	done
 }
 
 # The first one builds the images for both.
