@@ -66,9 +66,10 @@ impl<'a> Loader<'a> {
                 }
                 let default_enable = self.default_enable(&reader);
                 match general(&mut reader, default_enable, &self.index) {
-                    Some(general) => {
+                    Some((general, names_refused)) => {
                         self.warn_unknown_ids(&mut reader, &general);
                         self.loaded.settings.general = general;
+                        self.loaded.refused.any_id = names_refused;
                     }
                     None => self.loaded.refused.general = true,
                 }
@@ -77,10 +78,11 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// The default of `enable`. The third generation does not have the option: it is on if something is configured.
+    /// The default of `enable`. The third generation does not have the option: it is on if something is configured. A refused
+    /// section counts, as it may be what runs now.
     fn default_enable(&self, reader: &SectionReader<'_>) -> bool {
         let is_third = self.loaded.older_names.iter().any(|name| name.generation == Generation::Third);
-        let has_enabled = || self.loaded.settings.connections.values().any(|connection| connection.enable);
+        let has_enabled = || self.loaded.connections.iter().any(|section| section.enable || section.refused.is_some());
         reader.given_as("id") == Some("conn_req_connection") || (is_third && has_enabled())
     }
 

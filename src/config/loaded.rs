@@ -35,6 +35,8 @@ pub(super) struct RefusedSections {
     pub(super) any_connection: bool,
     /// A row is refused that could be of any connection.
     pub(super) any_row: bool,
+    /// `id` names a section that could be of any connection, and is refused.
+    pub(super) any_id: bool,
 }
 
 /// The rows that a file has for one connection.

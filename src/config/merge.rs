@@ -10,6 +10,7 @@ use super::model::{ConnectionSettings, Server, Settings};
 /// - If the section `xmpp` is refused, its previous value stays.
 /// - If the section of a connection is refused, an enabled connection keeps its settings and servers; a disabled one is not
 ///   started. If the section could be of any connection, all enabled connections without a section in the file are kept.
+/// - If `id` names a section whose `con_inst` is refused, the connections that are kept for it answer requests as before.
 /// - If the section of a server is refused, the row stays as it was, by the same rules.
 ///
 /// At start-up `previous` is `Settings::default()`.
@@ -19,6 +20,9 @@ pub fn merge(previous: &Settings, loaded: &Loaded) -> Settings {
     let mut settings = loaded.settings.clone();
     if refused.general {
         settings.general = previous.general.clone();
+    } else if refused.any_id {
+        let kept = previous.general.accepts_requests.iter().filter(|id| !loaded.has_section(**id));
+        settings.general.accepts_requests.extend(kept);
     }
     for (id, before) in &previous.connections {
         let may_be_refused = refused.any_connection && !loaded.has_section(*id);

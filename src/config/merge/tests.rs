@@ -70,6 +70,35 @@ fn an_error_in_any_section_changes_nothing() {
 }
 
 #[test]
+fn a_refused_section_that_id_names_keeps_answering_requests() {
+    let text = BEFORE.replacen("enable 1", "enable 1\n\toption id 'a b'", 1);
+    let before = merge(&Settings::default(), &loaded(&text));
+    let accepting = |settings: &Settings| settings.general.accepts_requests.iter().map(|id| id.0).collect::<Vec<_>>();
+    assert_eq!(accepting(&before), [1, 2]);
+    let refused = text.replacen("'a'\n", "'a'\n\toption con_inst l\n", 1);
+    assert_eq!(merge(&before, &loaded(&refused)), before);
+    // A section that `id` no longer names does not answer.
+    let only_a = refused.replacen("'a b'", "'a'", 1);
+    assert_eq!(accepting(&merge(&before, &loaded(&only_a))), [1]);
+    let only_b = refused.replacen("'a b'", "'b'", 1);
+    assert_eq!(accepting(&merge(&before, &loaded(&only_b))), [2]);
+}
+
+/// The third generation has no `enable` for all: it follows from the connections, of which the only one is refused.
+#[test]
+fn a_refused_section_of_the_third_generation_keeps_running() {
+    const THIRD: &str = "config xmpp 'xmpp'\nconfig connection 'a'\n\toption enable 1\n\toption username a\n\toption \
+                         domain a.test\nconfig connection_server 's'\n\toption con_name a\n";
+    let before = merge(&Settings::default(), &loaded(THIRD));
+    assert!(before.general.enable);
+    for (from, to) in [("username a", "username a@b"), ("enable 1", "enable x"), ("domain a.test", "domain 'a test'")] {
+        let text = THIRD.replacen(from, to, 1);
+        assert_ne!(text, THIRD);
+        assert_eq!(merge(&before, &loaded(&text)), before, "{to}");
+    }
+}
+
+#[test]
 fn valid_sections_take_effect_beside_a_refused_one() {
     let settings = after(&[("option username a", "option username a@b"), ("b.test", "c.test")]);
     let changes = changes(&before(), &settings);

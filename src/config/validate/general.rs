@@ -20,14 +20,15 @@ const ALLOWED_MAX_ITEMS: usize = 32;
 /// Maximum length of an item of `allowed_jid`, in characters.
 const ALLOWED_MAX_LENGTH: usize = 256;
 
-/// Validates the section; none if it is refused. The problems are in the reader.
+/// Validates the section; none if it is refused. The problems are in the reader. Also returns whether `id` names a refused
+/// section whose number is not known.
 ///
 /// `default_enable`: the value of `enable` if it is not given.
 pub(crate) fn general(
     reader: &mut SectionReader<'_>,
     default_enable: bool,
     connections: &ConnectionIndex,
-) -> Option<General> {
+) -> Option<(General, bool)> {
     let accepts_requests = accepts_requests(reader, connections);
     let allowed = allowed(reader);
     let notify = notify(reader);
@@ -36,23 +37,28 @@ pub(crate) fn general(
     let timeout = reader.get::<U32InRange<100, 10_000>>("notify_timeout_ms");
     let limit = reader.get::<U16From<0>>("connreq_limit");
     let period = reader.get::<U32InRange<1, 86_400>>("connreq_period");
-    Some(General {
+    let (accepts_requests, names_refused) = accepts_requests?;
+    let general = General {
         enable: enable?,
-        accepts_requests: accepts_requests?,
+        accepts_requests,
         allowed: allowed?,
         log_level: log_level?,
         notify: notify?,
         notify_timeout: Duration::from_millis(u64::from(timeout?.0)),
         limit: limit?.0,
         period: period?.seconds(),
-    })
-    .filter(|_| !reader.is_refused())
+    };
+    (!reader.is_refused()).then_some((general, names_refused))
 }
 
-fn accepts_requests(reader: &mut SectionReader<'_>, connections: &ConnectionIndex) -> Option<BTreeSet<ConnectionId>> {
+fn accepts_requests(
+    reader: &mut SectionReader<'_>,
+    connections: &ConnectionIndex,
+) -> Option<(BTreeSet<ConnectionId>, bool)> {
     let items: Items = reader.extract("id")?;
     let names_first = reader.given_as("id") == Some("conn_req_connection");
     let mut ids = BTreeSet::new();
+    let mut names_refused = false;
     let mut is_valid = true;
     for entry in items.words().into_iter().filter(|entry| *entry != "0") {
         match connections.resolve(entry, names_first) {
@@ -60,7 +66,7 @@ fn accepts_requests(reader: &mut SectionReader<'_>, connections: &ConnectionInde
             Reference::Connection(id) | Reference::UnknownNumber(id) => {
                 ids.insert(id);
             }
-            Reference::InvalidSection => {}
+            Reference::InvalidSection => names_refused = true,
             Reference::UnknownName => {
                 let suggestion = connections.suggestion(entry);
                 let message = format!("there is no connection '{}'; {connections}{suggestion}", presentable(entry));
@@ -73,7 +79,7 @@ fn accepts_requests(reader: &mut SectionReader<'_>, connections: &ConnectionInde
             }
         }
     }
-    is_valid.then_some(ids)
+    is_valid.then_some((ids, names_refused))
 }
 
 fn allowed(reader: &mut SectionReader<'_>) -> Option<Vec<Jid>> {
