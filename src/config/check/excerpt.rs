@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::line::{shown, unquoted, words};
+use super::line::{command_line, is_option_command, may_hold_password, shown, unquoted, words};
 use crate::config::problem::Problem;
 use crate::config::schema::{CONNECTION, GENERAL, SERVER};
 use crate::config::section_layer::SECRET;
@@ -17,10 +17,6 @@ const MAX_LINE: usize = 200;
 pub(super) fn excerpt(text: &[u8], problem: &Problem) -> Option<String> {
     let line = line(text, problem.line)?;
     let words = words(line);
-    let names_secret = |word: &Range<usize>| unquoted(&line[word.clone()]) == SECRET;
-    if problem.option.as_deref() == Some(SECRET) || words.iter().any(names_secret) {
-        return None;
-    }
     let marked = match (&problem.option, &problem.value) {
         (Some(option), _) if words.get(1).is_none_or(|name| unquoted(&line[name.clone()]) != option) => {
             // The option is not set: the line is the section's.
@@ -33,6 +29,7 @@ pub(super) fn excerpt(text: &[u8], problem: &Problem) -> Option<String> {
     let is_unknown = |name: &&Range<usize>| !is_option(unquoted(&line[(*name).clone()]));
     match words.get(1).filter(is_unknown).filter(|_| problem.option.is_some() && marked.start > 0) {
         Some(name) => Some(mark(&format!("{} ...", &line[..name.end]), problem.line, name.clone())),
+        None if problem.option.as_deref() == Some(SECRET) || may_hold_password(line) => None,
         None => Some(mark(line, problem.line, marked)),
     }
 }
@@ -40,7 +37,7 @@ pub(super) fn excerpt(text: &[u8], problem: &Problem) -> Option<String> {
 /// Whether the line sets an option that no section has: perhaps a password whose name is misspelt.
 fn has_unknown_option(line: &str) -> bool {
     let words: Vec<&str> = words(line).into_iter().map(|word| unquoted(&line[word])).collect();
-    matches!(words.as_slice(), ["option" | "list", name, ..] if !is_option(name))
+    matches!(words.as_slice(), [command, name, ..] if is_option_command(command) && !is_option(name))
 }
 
 /// Whether an option of any section has this name.
@@ -52,13 +49,8 @@ fn is_option(name: &str) -> bool {
 /// password.
 pub(super) fn syntax_excerpt(text: &[u8], error: &SyntaxError) -> Option<String> {
     let (number, column) = error.opened.unwrap_or((error.line, error.column));
-    // A value may go over several lines.
-    let begins =
-        |line: &str| ["config", "option", "list", "package"].iter().any(|word| line.trim_start().starts_with(word));
-    let first = (1..=number).rev().find(|number| line(text, *number).is_some_and(begins)).unwrap_or(1);
-    let is_secret =
-        |number: usize| line(text, number).is_none_or(|line| line.contains(SECRET) || has_unknown_option(line));
-    if (first..=number).any(is_secret) {
+    let is_secret = |number| line(text, number).is_none_or(|line| may_hold_password(line) || has_unknown_option(line));
+    if (command_line(text, number)..=number).any(is_secret) {
         return None;
     }
     let line = line(text, number)?;

@@ -103,6 +103,17 @@ fn no_line_with_a_password_is_shown() {
         "config connection\n\toption password 'top\ntop-secret' what\n",
         "config connection\n\toption password top-secret what\n",
         "config connection\n\tlist password 'top-secret'\n",
+        "config connection\n\to password 'top-secret' what\n",
+        "config cpe 'cpe'\n\to passwd 'top-secret' what\n",
+        "config connection\n\tl geheim 'top-secret' what\n",
+        "config connection\n\toption pass'wo'rd top-secret what\n",
+        "config connection\n\toption pa\\ssword top-secret what\n",
+        "config connection\n\toption password 'x\no top-secret' what\n",
+        "config connection\n\toption password \"x\\\"\noption id top-secret\" what\n",
+        "config connection\n\toption password x\\\noption id top-secret\n",
+        "config connection\n\toption username 'a b'; option password 'top-secret'\n",
+        "config connection\n\toption interval x;option password 'top-secret'\n",
+        "config connection\n\toption interval x; o geheim top-secret\n",
         "config connection\n\toption passwrd 'top-secret\n",
         "config connection\n\toption passwrd top-secret what\n",
         "config connection\n\toption \"password\" 'top-secret\u{7}' what\n",
@@ -111,6 +122,13 @@ fn no_line_with_a_password_is_shown() {
         let report = report(text);
         assert!(report.contains("error: ") && !report.contains("top-secret"), "{report}");
     }
+}
+
+#[test]
+fn the_present_form_shows_no_line_with_a_password() {
+    let text = "config connection\n\toption xmpp_id 1; option password 'top-secret'\n\to xmpp_id 2\n";
+    let report = report(text);
+    assert!(!report.contains("top-secret") && report.contains("+    o con_inst 2\n"), "{report}");
 }
 
 /// The name of a password may be misspelt.
