@@ -1,8 +1,12 @@
 //! A failure as the status shows it.
 
 use crate::status::Status;
+use crate::text::truncate;
 use crate::xmpp::attempt::{AttemptError, Cause};
 use crate::xmpp::sasl::SaslError;
+
+/// Longer errors are cut, bytes: a server may send a megabyte of text.
+const MAX_ERROR: usize = 300;
 
 /// A status, and the error that led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +16,14 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    /// The error of at most [`MAX_ERROR`] bytes, and `...` where it was longer.
     pub(super) fn new(status: Status, error: &impl ToString) -> Self {
-        Self { status, error: error.to_string() }
+        let mut error = error.to_string();
+        let end = truncate(&error, MAX_ERROR).len();
+        if end < error.len() {
+            error.replace_range(end.., "...");
+        }
+        Self { status, error }
     }
 
     /// The failure that a pass shows for this one and an earlier one: the later one, but a server that was reached says more
@@ -53,6 +63,13 @@ pub(super) fn status_of(error: &AttemptError) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_error_is_cut() {
+        let error = |text: &str| Failure::new(Status::Error, &text).error;
+        assert_eq!(error(&"x".repeat(300)), "x".repeat(300));
+        assert_eq!(error(&"\u{e4}".repeat(500_000)), "\u{e4}".repeat(150) + "...");
+    }
 
     #[test]
     fn a_pass_shows_its_last_failure_but_a_server_that_was_reached_first() {

@@ -131,8 +131,9 @@ impl ServerSearch {
     }
 
     fn lookup_failed(&mut self, error: &ResolveError, next: NextTry) -> Transition {
-        self.log_failure(&format!(": {error}"), next);
-        self.proceed(Failure::new(Status::ServerNotPresent, error), next)
+        let failure = Failure::new(Status::ServerNotPresent, error);
+        self.log_failure(&format!(": {}", failure.error), next);
+        self.proceed(failure, next)
     }
 
     /// The attempt at the present server failed; `at` is its address.
@@ -155,8 +156,9 @@ impl ServerSearch {
             floor = self.policy.floor_after_refusal();
         }
         let next = self.next_server(floor, settings);
-        self.log_failure(&format!(" at {at}: {error}"), next);
-        self.proceed(Failure::new(status, error), next)
+        let failure = Failure::new(status, error);
+        self.log_failure(&format!(" at {at}: {}", failure.error), next);
+        self.proceed(failure, next)
     }
 
     /// Logs a failed attempt: `failure` follows the words.
@@ -214,8 +216,9 @@ impl ServerSearch {
             }
         };
         self.outage.stream_lost(Instant::now());
-        tracing::warn!("stream lost after {} s: {end}; {}", lived.as_secs(), Outlook(next));
-        self.proceed(Failure::new(status, end), next)
+        let failure = Failure::new(status, end);
+        tracing::warn!("stream lost after {} s: {}; {}", lived.as_secs(), failure.error, Outlook(next));
+        self.proceed(failure, next)
     }
 
     /// Whether one more redirect is followed.

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::*;
 use crate::config::load::load;
 use crate::config::model::ConnectionId;
+use crate::testing::Log;
 use crate::xmpp::attempt::Step;
 use crate::xmpp::error_condition::ErrorCondition;
 use crate::xmpp::sasl::SaslError;
@@ -79,6 +80,23 @@ fn a_failed_lookup_is_a_failed_pass() {
     let error = ResolveError::NoAddress("a.test".to_owned());
     assert_eq!(waits_for(search.resolved(Err(error), &settings())), (AfterWait::NewPass, Status::ServerNotPresent));
     assert_eq!(search.policy.pass(), 2);
+}
+
+#[test]
+fn a_long_text_of_the_server_is_cut() {
+    let log = Log::capture();
+    let mut search = attempting(&["a"]);
+    let error = ErrorCondition { text: Some("x".repeat(1_000_000)), ..condition("not-authorized", "") };
+    let Transition::Wait { failure, .. } = attempt_failed(&mut search, Cause::StreamError(error.clone())) else {
+        panic!("no wait")
+    };
+    let end = StreamEnd::StreamError(error);
+    let Transition::Wait { failure: lost, .. } = search.stream_ended(&end, SHORT, &settings()) else {
+        panic!("no wait")
+    };
+    for text in [failure.error, lost.error].into_iter().chain(log.lines(tracing::Level::WARN)) {
+        assert!(text.contains("not-authorized") && text.contains("xxx...") && text.len() < 500, "{text}");
+    }
 }
 
 #[test]
