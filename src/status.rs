@@ -1,6 +1,7 @@
 //! What the daemon and its connections are doing, and its forms: text, the document, and TR-181's parameters.
 
 pub mod daemon;
+mod dates;
 mod document;
 mod jid_file;
 mod parameters;
@@ -11,6 +12,7 @@ mod tr181;
 mod view;
 
 pub use daemon::Crash;
+pub use dates::Dates;
 pub use document::{FORMAT, document};
 pub use jid_file::JidFile;
 pub use parameters::{UnknownPath, lines};

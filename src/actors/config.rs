@@ -8,7 +8,6 @@ mod credentials;
 mod file_log;
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, MailboxError, Recipient, ResponseActFuture, StreamHandler,
@@ -16,6 +15,7 @@ use actix::{
 };
 use futures_util::stream::unfold;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use self::file_log::FileLog;
 use super::desired::DesiredState;
@@ -102,7 +102,10 @@ impl Config {
             Err(rejection) => {
                 self.xmpp_log.log_error(&format!("{rejection}; keeping the current settings"));
                 let (file, error) = (self.startup.config.clone(), rejection.to_string());
-                self.status.update_daemon(|daemon| daemon.config.refused = Some((SystemTime::now(), error.clone())));
+                self.status.update_daemon(|daemon| {
+                    daemon.config.refused = Some((Instant::now(), error.clone()));
+                    daemon.config.in_effect = false;
+                });
                 self.finish(Reloaded::Refused { file, error, place: rejection.place() }, reply);
             }
         }
@@ -121,7 +124,10 @@ impl Config {
 
     /// Makes the loaded settings the desired ones, and sends what changed. A refused section keeps its previous value.
     fn apply(&mut self, loaded: Loaded, reply: ReloadReply, ctx: &mut Context<Self>) {
-        self.status.update_daemon(|daemon| daemon.config.taken_up = Some(SystemTime::now()));
+        self.status.update_daemon(|daemon| {
+            daemon.config.taken_up = Some(Instant::now());
+            daemon.config.in_effect = true;
+        });
         let (previous, settings) = {
             let mut desired = self.desired.lock();
             let settings = merge(&desired.settings, &loaded);

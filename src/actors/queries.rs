@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use actix::Recipient;
 use tokio::sync::oneshot;
@@ -40,7 +39,7 @@ impl Queries {
     /// # Errors
     /// [`UnknownConnection`]
     pub fn status_text(&self, only: Option<ConnectionId>, colour: bool) -> Result<String, UnknownConnection> {
-        Ok(render(&self.status(only)?, SystemTime::now(), colour))
+        Ok(render(&self.status(only)?, self.status.dates().of(Instant::now()), colour))
     }
 
     /// The status document, with all connections or one.
@@ -109,6 +108,7 @@ impl Queries {
             sections: &desired.sections,
             file: &self.startup.config,
             now: Instant::now(),
+            dates: self.status.dates(),
         })
     }
 }

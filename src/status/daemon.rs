@@ -1,7 +1,6 @@
 //! What is known of the daemon itself.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use tokio::time::Instant;
 
@@ -11,10 +10,8 @@ use crate::ubus::BusState;
 /// The daemon's part of the status.
 #[derive(Debug, Clone)]
 pub struct DaemonReport {
-    /// When the daemon was started, by the system's clock.
-    pub started: SystemTime,
-    /// When the daemon was started, by the clock that is never set.
-    pub began: Instant,
+    /// When the daemon was started.
+    pub started: Instant,
     /// The configuration file.
     pub config: ConfigReport,
     /// How often each actor of the tree was started.
@@ -24,14 +21,14 @@ pub struct DaemonReport {
     /// The connection to ubus.
     pub bus: BusState,
     /// When that began.
-    pub bus_since: SystemTime,
+    pub bus_since: Instant,
 }
 
 /// A crash of an actor: it ended without being asked to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crash {
     /// When it happened.
-    pub time: SystemTime,
+    pub time: Instant,
     /// What happened, in words.
     pub reason: String,
 }
@@ -40,7 +37,7 @@ impl Crash {
     /// A crash that happens now.
     #[must_use]
     pub fn now(reason: &ExitReason) -> Self {
-        Self { time: SystemTime::now(), reason: reason.to_string() }
+        Self { time: Instant::now(), reason: reason.to_string() }
     }
 }
 
@@ -48,17 +45,18 @@ impl Crash {
 #[derive(Debug, Clone, Default)]
 pub struct ConfigReport {
     /// When it was last taken up.
-    pub taken_up: Option<SystemTime>,
+    pub taken_up: Option<Instant>,
     /// When it was last refused as a whole, and why.
-    pub refused: Option<(SystemTime, String)>,
+    pub refused: Option<(Instant, String)>,
+    /// Whether the file is in effect as it was when it was last read, except for sections that are refused by themselves.
+    pub in_effect: bool,
 }
 
 impl Default for DaemonReport {
     fn default() -> Self {
-        let started = SystemTime::now();
+        let started = Instant::now();
         Self {
             started,
-            began: Instant::now(),
             config: ConfigReport::default(),
             starts: BTreeMap::new(),
             crashes: BTreeMap::new(),
@@ -77,7 +75,7 @@ impl DaemonReport {
     /// Notes a new state of the connection to ubus.
     pub fn set_bus(&mut self, bus: BusState) {
         if (self.bus == BusState::Connected) != (bus == BusState::Connected) {
-            self.bus_since = SystemTime::now();
+            self.bus_since = Instant::now();
         }
         self.bus = bus;
     }

@@ -1,7 +1,9 @@
 //! The status document: what `xmppd status --json` prints and `ubus call xmppd status` answers. `docs/status.md` describes
 //! each field; a test compares the two.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
+
+use tokio::time::Instant;
 
 use super::report::Report;
 use super::tr181::{last_change_date, reachable_by};
@@ -30,28 +32,29 @@ fn daemon(view: &View<'_>) -> Table {
     let report = view.daemon;
     let mut config = Table::new().with("file", view.file.to_string_lossy().into_owned());
     if let Some(time) = report.config.taken_up {
-        config = config.with("taken_up", seconds(time));
+        config = config.with("taken_up", seconds(view, time));
     }
     if let Some((time, error)) = &report.config.refused {
-        config = config.with("refused", seconds(*time)).with("error", error.as_str());
+        config = config.with("refused", seconds(view, *time)).with("error", error.as_str());
     }
+    config = config.with("in_effect", report.config.in_effect);
     let mut restarts = Table::new();
     for (actor, starts) in &report.starts {
         restarts.push((*actor).to_owned(), starts.saturating_sub(1));
     }
     let mut crashes = Table::new();
     for (actor, crash) in &report.crashes {
-        let crash = Table::new().with("time", seconds(crash.time)).with("reason", crash.reason.as_str());
+        let crash = Table::new().with("time", seconds(view, crash.time)).with("reason", crash.reason.as_str());
         crashes.push((*actor).to_owned(), crash);
     }
     let mut bus = Table::new().with("connected", report.bus == BusState::Connected);
-    bus = bus.with("since", seconds(report.bus_since));
+    bus = bus.with("since", seconds(view, report.bus_since));
     if let BusState::Lost(error) = &report.bus {
         bus = bus.with("error", error.as_str());
     }
     Table::new()
-        .with("started", seconds(report.started))
-        .with("uptime", view.now.saturating_duration_since(report.began).as_secs())
+        .with("started", seconds(view, report.started))
+        .with("uptime", view.now.saturating_duration_since(report.started).as_secs())
         .with("enabled", view.settings.general.enable)
         .with("config", config)
         .with("restarts", restarts)
@@ -76,8 +79,8 @@ fn connection(view: &View<'_>, entry: &Entry<'_>) -> Table {
         .with("enabled", entry.is_enabled(view))
         .with("accepts_requests", entry.id.is_some_and(|id| view.settings.general.accepts_requests.contains(&id)))
         .with("status", entry.status(view).to_string())
-        .with("since", report.since.map_or(Value::Int64(0), seconds))
-        .with("last_change_date", last_change_date(report));
+        .with("since", report.since.map_or(Value::Int64(0), |since| seconds(view, since)))
+        .with("last_change_date", last_change_date(view, report));
     let optional = [
         ("jid", report.jid.as_deref()),
         ("address", report.address.as_deref()),
@@ -95,7 +98,7 @@ fn connection(view: &View<'_>, entry: &Entry<'_>) -> Table {
     }
     table = table.with("tls", report.tls).with("attempt", report.pass).with("restarts", report.restarts);
     if let Some(crash) = &report.crash {
-        table = table.with("crashed", seconds(crash.time)).with("crash", crash.reason.as_str());
+        table = table.with("crashed", seconds(view, crash.time)).with("crash", crash.reason.as_str());
     }
     for (name, count) in report.stats.named() {
         table.push(name.to_owned(), count);
@@ -104,7 +107,7 @@ fn connection(view: &View<'_>, entry: &Entry<'_>) -> Table {
 }
 
 /// Seconds since 1970; always 64 bits, so that the type does not change in 2038.
-fn seconds(time: SystemTime) -> Value {
-    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+fn seconds(view: &View<'_>, time: Instant) -> Value {
+    let seconds = view.dates.of(time).duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     Value::Int64(i64::try_from(seconds).unwrap_or(i64::MAX))
 }

@@ -1,7 +1,6 @@
 //! What is known of one connection, in TR-181's words (`Device.XMPP.Connection.{i}.`).
 
 use std::fmt;
-use std::time::SystemTime;
 
 use tokio::time::Instant;
 
@@ -134,7 +133,7 @@ pub struct Report {
     /// `Status`
     pub status: Status,
     /// When the status was entered (`LastChangeDate`).
-    pub since: Option<SystemTime>,
+    pub since: Option<Instant>,
     /// The full JID; kept through an outage (`JabberID`).
     pub jid: Option<String>,
     /// Whether the present stream has TLS (`TLSEstablished`).

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use tokio::time::Instant;
+
 use super::daemon::DaemonReport;
+use super::dates::Dates;
 use super::report::{Report, Status};
 use crate::config::model::ConnectionId;
 
@@ -61,6 +64,7 @@ struct Shared {
 #[derive(Default)]
 struct TableState {
     daemon: DaemonReport,
+    dates: Dates,
     reports: BTreeMap<ConnectionId, Report>,
     jids: RememberedJids,
 }
@@ -132,7 +136,7 @@ impl StatusTable {
         self.update(id, |report| {
             if report.since.is_none() || report.status != status {
                 let previous = std::mem::replace(&mut report.status, status);
-                report.since = Some(SystemTime::now());
+                report.since = Some(Instant::now());
                 change = status_change(id, report, previous);
             }
         });
@@ -177,6 +181,14 @@ impl StatusTable {
     #[must_use]
     pub fn all(&self) -> BTreeMap<ConnectionId, Report> {
         self.state().reports.clone()
+    }
+
+    /// Gives the instants of the reports their dates, by the system's clock as it is now.
+    #[must_use]
+    pub fn dates(&self) -> Dates {
+        let state = &mut *self.state();
+        state.dates.follow(Instant::now(), SystemTime::now());
+        state.dates
     }
 
     /// A copy of the daemon's report.

@@ -2,7 +2,7 @@ mod data_model;
 mod documents;
 mod text;
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -10,12 +10,30 @@ use super::*;
 use crate::config::model::ConnectionId;
 use crate::cwmp::authorize::Refusal;
 
+/// The date of the present time.
+const NOW: u64 = 1_700_007_500;
+
+fn date(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+/// The instant with this date.
+fn at(now: Instant, seconds: u64) -> Instant {
+    now - Duration::from_secs(NOW - seconds)
+}
+
+fn dates(now: Instant) -> Dates {
+    let mut dates = Dates::default();
+    dates.follow(now, date(NOW));
+    dates
+}
+
 fn full(now: Instant) -> Report {
     Report {
         alias: "cpe-3".to_owned(),
         account: "cpe@a.test".to_owned(),
         status: Status::ErrorAuthenticationFailure,
-        since: Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
+        since: Some(at(now, 1_700_000_000)),
         jid: Some("cpe@a.test/wan".to_owned()),
         tls: true,
         address: Some("xmpp.a.test (10.0.0.1:5222)".to_owned()),
@@ -23,10 +41,7 @@ fn full(now: Instant) -> Report {
         next: Some(now + Duration::from_millis(1500)),
         error: Some("the server refuses the login: not-authorized ('no')".to_owned()),
         restarts: 14,
-        crash: Some(Crash {
-            time: UNIX_EPOCH + Duration::from_secs(1_700_006_300),
-            reason: "panicked: at a.rs:1".to_owned(),
-        }),
+        crash: Some(Crash { time: at(now, 1_700_006_300), reason: "panicked: at a.rs:1".to_owned() }),
         inactive: false,
         stats: Stats {
             received: 1,
@@ -56,11 +71,12 @@ fn the_date_of_a_status_is_that_of_its_change() {
     table.set_status(id, Status::Disabled);
     let first = table.all()[&id].since;
     assert!(first.is_some(), "the first status has a date, the default one too");
-    table.update(id, |report| report.since = Some(UNIX_EPOCH));
+    let earlier = Instant::now() - Duration::from_secs(60);
+    table.update(id, |report| report.since = Some(earlier));
     table.set_status(id, Status::Disabled);
-    assert_eq!(table.all()[&id].since, Some(UNIX_EPOCH));
+    assert_eq!(table.all()[&id].since, Some(earlier));
     table.set_status(id, Status::Connecting);
-    assert_ne!(table.all()[&id].since, Some(UNIX_EPOCH));
+    assert_ne!(table.all()[&id].since, Some(earlier));
 }
 
 #[test]

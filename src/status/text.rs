@@ -163,9 +163,7 @@ impl Page {
         }
         if let Some(ago) = self.ago(config, "refused") {
             let error = text(config, "error");
-            let is_in_effect =
-                config.get("taken_up").and_then(Value::integer) >= config.get("refused").and_then(Value::integer);
-            let colour = (!is_in_effect).then_some(Colour::Red);
+            let colour = (!is(config, "in_effect")).then_some(Colour::Red);
             self.coloured("", &format!("refused {ago} ago: {error}"), colour);
         }
         if !is_enabled {

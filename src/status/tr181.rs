@@ -57,8 +57,8 @@ pub(super) fn reachable_by<'a>(view: &View<'a>) -> (String, &'a str) {
 }
 
 /// `LastChangeDate`.
-pub(super) fn last_change_date(report: &Report) -> String {
-    report.since.map_or_else(|| UNKNOWN_TIME.to_owned(), date_time)
+pub(super) fn last_change_date(view: &View<'_>, report: &Report) -> String {
+    report.since.map_or_else(|| UNKNOWN_TIME.to_owned(), |since| date_time(view.dates.of(since)))
 }
 
 /// An item of a comma-separated list (TR-106 3.2.3).
@@ -76,7 +76,7 @@ fn connection(view: &View<'_>, id: ConnectionId, entry: &Entry<'_>, parameters: 
     add("Alias", &settings.map_or_else(|| format!("cpe-{id}"), |settings| settings.alias.clone()));
     add("JabberID", &report.jid.as_deref().unwrap_or_default());
     add("Status", &entry.status(view));
-    add("LastChangeDate", &last_change_date(report));
+    add("LastChangeDate", &last_change_date(view, report));
     add("TLSEstablished", &report.tls);
     let counts = [
         ("ReceivedMessages", report.stats.received),

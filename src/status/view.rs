@@ -6,6 +6,7 @@ use std::path::Path;
 use tokio::time::Instant;
 
 use super::daemon::DaemonReport;
+use super::dates::Dates;
 use super::report::{Report, Status};
 use crate::config::model::{ConnectionId, Settings};
 use crate::config::outline::ConnectionSection;
@@ -24,6 +25,8 @@ pub struct View<'a> {
     pub file: &'a Path,
     /// The present time.
     pub now: Instant,
+    /// The dates of instants.
+    pub dates: Dates,
 }
 
 /// A section, or a connection that runs without one.

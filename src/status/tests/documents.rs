@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::super::daemon::{ConfigReport, DaemonReport};
 use super::super::{Crash, Report, Status, View, document, tr181};
-use super::full;
+use super::{at, dates, full};
 use crate::config::load::load;
 use crate::config::loaded::Loaded;
 use crate::config::merge::merge;
@@ -63,11 +63,14 @@ fn loaded() -> Loaded {
 
 /// A daemon of which everything is known that the document can hold.
 fn daemon(now: Instant) -> DaemonReport {
-    let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+    let at = |seconds| at(now, seconds);
     DaemonReport {
-        started: at(100),
-        began: now - Duration::from_secs(7),
-        config: ConfigReport { taken_up: Some(at(101)), refused: Some((at(102), "f:1:1: why".to_owned())) },
+        started: now - Duration::from_secs(7),
+        config: ConfigReport {
+            taken_up: Some(at(101)),
+            refused: Some((at(102), "f:1:1: why".to_owned())),
+            in_effect: false,
+        },
         starts: BTreeMap::from([("notifier", 3), ("router", 1)]),
         crashes: BTreeMap::from([(
             "notifier",
@@ -96,6 +99,7 @@ pub(super) fn seen(look: impl FnOnce(&View<'_>) -> Table) -> Table {
         sections: &loaded.connections,
         file: Path::new("/etc/config/xmpp"),
         now,
+        dates: dates(now),
     })
 }
 
@@ -233,6 +237,7 @@ fn a_section_that_is_not_known_any_more_does_not_hide_its_connection() {
         sections: &[section],
         file: Path::new("f"),
         now,
+        dates: dates(now),
     };
     let document = document(&view, None);
     let numbers: Vec<_> = connections(&document).iter().map(|table| table.get("connection").cloned()).collect();
@@ -276,7 +281,7 @@ fn reachable_by(ids: &str, edits: &[(&str, &str)]) -> (String, String) {
     let with_jid = |jid: &str| Report { jid: Some(jid.to_owned()), ..full(now) };
     let reports = BTreeMap::from([(ConnectionId(3), with_jid("three")), (ConnectionId(5), with_jid("five"))]);
     let (daemon, sections, file) = (daemon(now), &loaded.connections[..], Path::new("f"));
-    let view = View { daemon: &daemon, reports: &reports, settings: &settings, sections, file, now };
+    let view = View { daemon: &daemon, reports: &reports, settings: &settings, sections, file, now, dates: dates(now) };
     let parameters = tr181(&view);
     let text = |name: &str| {
         parameters.get(&format!("Device.ManagementServer.{name}")).and_then(Value::text).unwrap().to_owned()

@@ -1,13 +1,14 @@
 //! The status for people.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::super::render;
 use super::documents::{connection, shown};
+use super::{NOW, date};
 use crate::document::{Table, Value};
 
 fn now() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1_700_007_500)
+    date(NOW)
 }
 
 /// The lines about one connection.
