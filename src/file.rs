@@ -1,8 +1,8 @@
-//! Reads small files. Directories, FIFOs and devices are refused without blocking.
+//! Reads small files, and creates private directories. Directories, FIFOs and devices are refused as files, without blocking.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -119,6 +119,18 @@ fn read_all(file: &mut File, expected: u64) -> std::io::Result<Option<Zeroizing<
     }
 }
 
+/// Creates a directory for its owner alone, unless it is there. Missing directories above it are open to all as usual: `/var/run`
+/// is not xmppd's.
+///
+/// # Errors
+/// A directory cannot be created.
+pub fn create_private_directory(path: &Path) -> std::io::Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -146,17 +158,29 @@ mod tests {
         assert!(matches!(read(&fifo), Err(ReadError::NotAFile(_, "a special file"))));
     }
 
-    /// The size is a hint: it is 0 for files of /proc.
+    /// The size is a hint: it is 0 for files of /proc. This one does not change between the two reads.
     #[test]
     fn a_file_of_another_size_than_its_metadata_say_is_read_to_its_end() {
-        let long = read(Path::new("/proc/filesystems")).unwrap();
-        assert_eq!(*long.text, fs::read("/proc/filesystems").unwrap());
+        let long = read(Path::new("/proc/version")).unwrap();
+        assert_eq!(*long.text, fs::read("/proc/version").unwrap());
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("xmpp");
         let text: Vec<u8> = (0..=255).cycle().take(100_000).collect();
         fs::write(&path, &text).unwrap();
         for expected in [0, 1, 99_999, 100_000, u64::MAX - 1] {
             assert_eq!(*read_all(&mut File::open(&path).unwrap(), expected).unwrap().unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn only_the_last_directory_is_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let [run, private, usual] = ["run", "run/xmppd", "usual"].map(|name| directory.path().join(name));
+        fs::create_dir(&usual).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        for _ in 0..2 {
+            create_private_directory(&private).unwrap();
+            assert_eq!((mode(&run), mode(&private)), (mode(&usual), 0o700));
         }
     }
 

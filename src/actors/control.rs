@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::fault_injection;
 use super::queries::Queries;
 use super::supervised::{stops_at_once, supervised};
 use crate::config::model::ConnectionId;
+use crate::file::create_private_directory;
 use crate::text::OneLine;
 
 /// How long a client may take to say what it wants and to read the answer.
@@ -83,7 +84,7 @@ impl Control {
 /// Opens the socket for root alone. An old one without a listener is replaced.
 fn open(path: &Path) -> io::Result<UnixListener> {
     if let Some(directory) = path.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        create_private_directory(directory)?;
     }
     match is_listened_on(path) {
         Ok(()) => return Err(io::Error::new(io::ErrorKind::AddrInUse, "another xmppd listens there")),
@@ -239,6 +240,7 @@ stops_at_once!(Control, "control");
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::time::Instant;
 
     use super::*;
 
@@ -251,6 +253,12 @@ mod tests {
         assert_eq!((mode(&path), mode(&directory.path().join("new"))), (0o600, 0o700));
         assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop(first);
+        // A process that another test has just forked keeps a copy of the descriptor until it executes its program.
+        let start = Instant::now();
+        while is_listened_on(&path) != Err(Errno::CONNREFUSED) {
+            assert!(start.elapsed() < Duration::from_secs(60), "the socket is still open");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         assert!(path.exists());
         open(&path).unwrap();
         let file = directory.path().join("xmpp");

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
 use super::output::print;
 use crate::terminal::{clear_screen, has_colours};
 
-/// How long the daemon may take to answer.
+/// How long the daemon may take to accept the connection, and to answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Time between two looks at the status.
@@ -18,11 +20,12 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 /// A client of the daemon's control socket.
 pub(super) struct Client {
     socket: PathBuf,
+    limit: Duration,
 }
 
 impl Client {
     pub(super) fn new(socket: PathBuf) -> Self {
-        Self { socket }
+        Self { socket, limit: ANSWER_LIMIT }
     }
 
     /// Prints the answer to a request.
@@ -63,12 +66,11 @@ impl Client {
         let failed = |error: io::Error| match error.kind() {
             // It listens, and has been stopped, or hangs.
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                format!("{path}: no answer within {} s", ANSWER_LIMIT.as_secs())
+                format!("{path}: no answer within {} s", self.limit.as_secs())
             }
             _ => format!("{path}: {error}; is xmppd running, and does it use this socket?"),
         };
-        let mut stream = UnixStream::connect(&self.socket).map_err(failed)?;
-        stream.set_read_timeout(Some(ANSWER_LIMIT)).map_err(failed)?;
+        let mut stream = self.connect().map_err(failed)?;
         stream.write_all(format!("{request}\n").as_bytes()).map_err(failed)?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).map_err(failed)?;
@@ -76,6 +78,19 @@ impl Client {
             Some(error) => Err(error.trim().to_owned()),
             None => Ok(answer),
         }
+    }
+}
+
+impl Client {
+    /// Connects with time limits. A daemon that has been stopped accepts nothing: when its queue is full, connect(2) would wait
+    /// for ever. The limit for writing holds for it too.
+    fn connect(&self) -> io::Result<UnixStream> {
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let stream = UnixStream::from(socket);
+        stream.set_read_timeout(Some(self.limit))?;
+        stream.set_write_timeout(Some(self.limit))?;
+        connect(&stream, &SocketAddrUnix::new(&self.socket)?)?;
+        Ok(stream)
     }
 }
 
@@ -87,4 +102,30 @@ pub(super) fn status_request(json: bool, connection: Option<u32>) -> String {
         false => "text",
     };
     connection.map_or_else(|| format!("status {form}"), |id| format!("status {form} {id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::time::Instant;
+
+    use rustix::net::listen;
+
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_accepts_nothing_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("xmppd.sock");
+        let client = Client { socket: socket.clone(), limit: Duration::from_secs(1) };
+        assert!(client.ask("status").unwrap_err().contains("No such file or directory"));
+        let listener = UnixListener::bind(&socket).unwrap();
+        listen(&listener, 0).unwrap();
+        let begin = Instant::now();
+        // The first one waits for the answer, and the others for being accepted.
+        for _ in 0..3 {
+            assert_eq!(client.ask("status").unwrap_err(), format!("{}: no answer within 1 s", socket.display()));
+        }
+        assert!(begin.elapsed() >= Duration::from_secs(3));
+    }
 }

@@ -5,9 +5,9 @@
 //! restarted.
 
 use std::fmt::Write as _;
-use std::fs::{DirBuilder, File, OpenOptions, remove_file, rename};
+use std::fs::{File, OpenOptions, remove_file, rename};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,7 +15,7 @@ use jid::Jid;
 
 use super::table::{RememberedJid, RememberedJids};
 use crate::config::model::ConnectionId;
-use crate::file::{ReadError, read};
+use crate::file::{ReadError, create_private_directory, read};
 
 /// A file with a line `con_inst<TAB>username@domain<TAB>full JID` for each connection.
 pub struct JidFile {
@@ -62,7 +62,7 @@ impl JidFile {
 
     fn write(&self, jids: &RememberedJids) -> io::Result<()> {
         if let Some(directory) = self.path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+            create_private_directory(directory)?;
         }
         let new = self.path.with_extension("jids.new");
         // Written at once: each piece by itself would be a system call, and there is a file for each login.
