@@ -2,8 +2,9 @@
 # Tests xmppd on an emulated processor: scripts/test-cross.sh TARGET [build | [unit] [FILTER...]]
 #
 # The unit tests run in the emulator. The integration tests run on this machine, with the program of `make cross` in the
-# emulator: logins, requests, reload, resumption, ubus and hostile stanzas. With words after the target only the tests run that
-# they name: `unit` stands for the unit tests, a FILTER for integration tests. `build` builds for the target, and runs nothing.
+# emulator: logins, requests, reload, resumption, ubus, hostile stanzas, and the system calls that the jail on OpenWrt allows.
+# With words after the target only the tests run that they name: `unit` stands for the unit tests, a FILTER for integration
+# tests. `build` builds for the target, and runs nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/cross-tools.sh
@@ -46,7 +47,7 @@ if [ "${1:-}" = build ]; then
 	build_program
 	exit
 fi
-[ $# -gt 0 ] || set -- unit smoke:: login:: requests:: reload:: resumption:: ubus:: hostile::stanzas::
+[ $# -gt 0 ] || set -- unit smoke:: login:: requests:: reload:: resumption:: ubus:: hostile::stanzas:: openwrt::seccomp
 if [ "$1" = unit ]; then
 	shift
 	variable=CARGO_TARGET_${triple//-/_}_RUNNER
@@ -65,6 +66,7 @@ if [ -n "$emulator" ]; then
 	END
 	chmod +x "$program.emulated"
 	XMPPD_TEST_PROGRAM+=.emulated
+	export XMPPD_TEST_EMULATED=1
 fi
 export XMPPD_TEST_PROGRAM
 "${CARGO:-cargo}" test --locked --workspace --test integration -- "$@" "${skip[@]}"

@@ -1,8 +1,8 @@
 //! Parses `resolv.conf` (resolv.conf(5)). Invalid lines are skipped.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
+use std::{fmt, fs, io};
 
 use super::message::{Name, host, name};
 
@@ -60,7 +60,7 @@ impl NameServer {
     ///
     /// # Errors
     /// There is no such interface.
-    pub(super) fn socket(&self) -> std::io::Result<SocketAddr> {
+    pub(super) fn socket(&self) -> io::Result<SocketAddr> {
         let IpAddr::V6(ip) = self.ip else { return Ok((self.ip, 53).into()) };
         let scope = match &self.scope {
             None => 0,
@@ -73,10 +73,20 @@ impl NameServer {
     }
 }
 
-fn interface_index(interface: &str) -> std::io::Result<u32> {
-    use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
-    let socket = socket_with(AddressFamily::INET6, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    Ok(netdevice::name_to_index(socket, interface)?)
+/// Returns the index of an interface with an IPv6 address. Not by ioctl(2), as the jail of OpenWrt kills a process that calls it.
+fn interface_index(interface: &str) -> io::Result<u32> {
+    index_in(&fs::read_to_string("/proc/net/if_inet6")?, interface)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no IPv6 on an interface '{interface}'")))
+}
+
+/// Finds the index in the contents of `/proc/net/if_inet6`, a line for each address: the address, the interface's index in
+/// hexadecimal, three more numbers, and its name.
+fn index_in(addresses: &str, interface: &str) -> Option<u32> {
+    addresses.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        let index = words.nth(1)?;
+        (words.last()? == interface).then(|| u32::from_str_radix(index, 16).ok())?
+    })
 }
 
 impl fmt::Display for NameServer {

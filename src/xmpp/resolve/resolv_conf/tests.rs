@@ -101,8 +101,17 @@ fn the_search_list_applies_to_names_without_a_dot() {
 #[test]
 fn a_scope_is_resolved_to_the_present_index() {
     let socket = |text| NameServer::parse(text).unwrap().socket();
-    assert_eq!(socket("fe80::1%lo").unwrap(), SocketAddrV6::new("fe80::1".parse().unwrap(), 53, 0, 1).into());
     assert_eq!(socket("fe80::1%7").unwrap(), SocketAddrV6::new("fe80::1".parse().unwrap(), 53, 0, 7).into());
     assert!(socket("fe80::1%no-such-if").is_err());
     assert_eq!(socket("192.0.2.1").unwrap(), ([192, 0, 2, 1], 53).into());
+    // As a kernel shows them.
+    let addresses = "fe80000000000000025056fffe9ab00c 0e 40 20 80    br-lan
+00000000000000000000000000000001 01 80 10 80       lo
+20010db8000000000000000000000001 1f 40 00 80 eth0.2
+";
+    for (interface, index) in [("lo", Some(1)), ("br-lan", Some(14)), ("eth0.2", Some(31)), ("eth0", None), ("", None)]
+    {
+        assert_eq!(index_in(addresses, interface), index, "{interface}");
+    }
+    assert_eq!(index_in("x\n\n1 zz 1 1 1 lo\n", "lo"), None);
 }
