@@ -28,12 +28,20 @@ pub(crate) fn paused<F: Future>(test: F) -> F::Output {
 
 /// Asserts that the processor time of some work is linear in n: at eight times n it is eight times as long, or a little more.
 /// With a square it would be 64 times. At n it should take some milliseconds at least.
+///
+/// It is measured up to five times, and the shortest times count: a virtual machine also counts time that its host took away.
 pub(crate) fn assert_linear<I>(n: usize, input: impl Fn(usize) -> I, work: impl Fn(I)) {
-    let [small, large] = [n, 8 * n].map(|n| {
-        let input = input(n);
-        timed(|| work(input))
+    let mut shortest = [Duration::MAX; 2];
+    let is_linear = (0..5).any(|_| {
+        for (shortest, n) in shortest.iter_mut().zip([n, 8 * n]) {
+            let input = input(n);
+            *shortest = timed(|| work(input)).min(*shortest);
+        }
+        let [small, large] = shortest;
+        large < 24 * small
     });
-    assert!(large < 24 * small, "{small:?} for {n}, {large:?} for eight times as much");
+    let [small, large] = shortest;
+    assert!(is_linear, "{small:?} for {n}, {large:?} for eight times as much");
 }
 
 /// Returns the processor time that some work takes, which a busy machine does not change much.

@@ -46,9 +46,9 @@ mod tests {
             ticks.next().await.unwrap();
         }
         assert!(begin.elapsed() >= 3 * interval);
-        // Two are missed.
-        std::thread::sleep(interval * 5 / 2);
+        // Three are missed. The next one may come meanwhile.
+        std::thread::sleep(interval * 7 / 2);
         ticks.next().await.unwrap();
-        assert_eq!(ticks.next().now_or_never(), None);
+        assert!((0..2).filter(|_| ticks.next().now_or_never().is_some()).count() < 2);
     }
 }

@@ -69,7 +69,7 @@ impl<'a> Loader<'a> {
                     Some((general, names_refused)) => {
                         self.warn_unknown_ids(&mut reader, &general);
                         self.loaded.settings.general = general;
-                        self.loaded.refused.any_id = names_refused;
+                        self.loaded.id_names_refused = names_refused;
                     }
                     None => self.loaded.refused.general = true,
                 }

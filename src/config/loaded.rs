@@ -20,6 +20,8 @@ pub struct Loaded {
     pub older_names: BTreeSet<OlderName>,
     /// The refused sections.
     pub(super) refused: RefusedSections,
+    /// `id` names a refused section that could be of any connection.
+    pub(super) id_names_refused: bool,
     /// The rows in the file, by connection. Valid rows are also in the settings.
     pub(super) rows: BTreeMap<ConnectionId, ConnectionRows>,
 }
@@ -35,8 +37,6 @@ pub(super) struct RefusedSections {
     pub(super) any_connection: bool,
     /// A row is refused that could be of any connection.
     pub(super) any_row: bool,
-    /// `id` names a section that could be of any connection, and is refused.
-    pub(super) any_id: bool,
 }
 
 /// The rows that a file has for one connection.

@@ -20,7 +20,7 @@ pub fn merge(previous: &Settings, loaded: &Loaded) -> Settings {
     let mut settings = loaded.settings.clone();
     if refused.general {
         settings.general = previous.general.clone();
-    } else if refused.any_id {
+    } else if loaded.id_names_refused {
         let kept = previous.general.accepts_requests.iter().filter(|id| !loaded.has_section(**id));
         settings.general.accepts_requests.extend(kept);
     }

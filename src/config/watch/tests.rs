@@ -9,6 +9,7 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use inotify::{Inotify, WatchMask};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -32,7 +33,7 @@ impl Watched {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("config");
         fs::create_dir(&directory).unwrap();
-        fs::write(directory.join("xmpp"), "old").unwrap();
+        write_closed(&directory.join("xmpp"), "old");
         Self::at(root, &directory).await
     }
 
@@ -89,6 +90,15 @@ impl Watched {
     fn assert_no_timers(&self) {
         assert_eq!((self.watch.events.timer(), self.watch.debounce.due()), (None, None));
     }
+}
+
+/// Writes a file, and waits until it is closed. A process that another test has just forked keeps a copy of the descriptor
+/// until it executes its program; a watch that is started before then sees the file closed, and reads it again.
+fn write_closed(path: &Path, text: &str) {
+    let mut closed = Inotify::init().unwrap();
+    closed.watches().add(path.parent().unwrap(), WatchMask::CLOSE_WRITE).unwrap();
+    fs::write(path, text).unwrap();
+    closed.read_events_blocking(&mut [0; 1024]).unwrap();
 }
 
 /// Replaces a file as `uci commit` does: it opens the old file for writing, which locks it, and renames a new one over it.

@@ -1,5 +1,6 @@
 use std::fs::remove_file;
 use std::io::{PipeReader, PipeWriter, Read as _, pipe};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -27,6 +28,19 @@ impl Fixture {
         let daemon = UnixDatagram::bind(self.path()).unwrap();
         daemon.set_nonblocking(true).unwrap();
         daemon
+    }
+
+    /// Ends a daemon, and leaves its socket behind. A process that another test has just forked keeps a copy of the
+    /// descriptor until it executes its program; the socket receives until then.
+    fn close(&self, daemon: UnixDatagram) {
+        // Connected like the log: the kernel frees the path a moment before it closes the socket to those.
+        let probe = connect(self.path()).unwrap();
+        drop(daemon);
+        let start = Instant::now();
+        while !probe.send(&[]).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
+            assert!(start.elapsed() < Duration::from_secs(60), "the socket is still open");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn path(&self) -> &Path {
@@ -97,12 +111,12 @@ fn a_restarted_daemon_gets_the_next_line() {
     let first = fixture.daemon();
     fixture.log("first");
     assert_eq!(received(&first), [message(6, "first")]);
-    drop(first);
+    fixture.close(first);
     let second = fixture.daemon();
     fixture.log("second");
     assert_eq!(received(&second), [message(6, "second")]);
     // Its socket is left behind.
-    drop(second);
+    fixture.close(second);
     fixture.log("third");
     let third = fixture.daemon();
     fixture.log("fourth");
@@ -131,7 +145,7 @@ fn a_daemon_that_does_not_read_costs_lines_and_no_time() {
     for _ in 0..all {
         fixture.log("a line");
     }
-    drop(daemon);
+    fixture.close(daemon);
     fixture.log("diverted");
     let daemon = fixture.daemon();
     fixture.log("the end");

@@ -23,7 +23,7 @@ async fn a_distant_ancestor_is_replaced() {
     let root = tempfile::tempdir().unwrap();
     for (parent, text) in [("a", "old"), ("b", "new")] {
         fs::create_dir_all(root.path().join(parent).join("deep/etc/config")).unwrap();
-        fs::write(root.path().join(parent).join("deep/etc/config/xmpp"), text).unwrap();
+        write_closed(&root.path().join(parent).join("deep/etc/config/xmpp"), text);
     }
     let directory = root.path().join("a/deep/etc/config");
     let mut watched = Watched::at(root, &directory).await;

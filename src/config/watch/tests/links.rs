@@ -12,7 +12,7 @@ async fn linked(target: &str) -> (Watched, PathBuf) {
     let (config, mnt) = (root.path().join("config"), root.path().join("mnt"));
     fs::create_dir(&config).unwrap();
     fs::create_dir(&mnt).unwrap();
-    fs::write(mnt.join("file"), "old").unwrap();
+    write_closed(&mnt.join("file"), "old");
     symlink(target, config.join("xmpp")).unwrap();
     (Watched::at(root, &config).await, mnt)
 }
@@ -78,7 +78,7 @@ async fn the_directory_is_a_link() {
     let root = tempfile::tempdir().unwrap();
     for name in ["one", "two"] {
         fs::create_dir(root.path().join(name)).unwrap();
-        fs::write(root.path().join(name).join("xmpp"), name).unwrap();
+        write_closed(&root.path().join(name).join("xmpp"), name);
     }
     let link = root.path().join("config");
     symlink("one", &link).unwrap();
@@ -101,7 +101,7 @@ async fn a_mounted_configuration_is_replaced_atomically() {
     fs::create_dir(&config).unwrap();
     let version = |name: &str| {
         fs::create_dir_all(mnt.join(name)).unwrap();
-        fs::write(mnt.join(name).join("xmpp"), name).unwrap();
+        write_closed(&mnt.join(name).join("xmpp"), name);
     };
     version("..1");
     symlink("..1", mnt.join("..data")).unwrap();
