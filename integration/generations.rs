@@ -90,7 +90,7 @@ async fn assert_online_and_answering(file: &str) {
     // These files have no option for another store than the system's.
     let store = setup.directory().join("store.pem");
     fs::copy(prosody.ca_pem(), &store).unwrap();
-    let daemon = setup.env("SSL_CERT_FILE", store).env("XMPPD_RESOLV_CONF", dns.resolv_conf_file()).start();
+    let daemon = setup.env("SSL_CERT_FILE", store).env("XMPPD_RESOLV_CONF", dns.patient_resolv_conf_file()).start();
     prosody.wait_online(CPE1, LIMIT).await;
     daemon.wait_for_value(1, "status", "Enabled").await;
     let mut acs = prosody.raw_client(ACS).await;

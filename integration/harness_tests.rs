@@ -10,8 +10,17 @@ use serde_json::json;
 
 use crate::harness::log::Log;
 use crate::harness::process::{self, Process};
+use crate::harness::program;
 use crate::harness::ubus::Ubus;
 use crate::harness::{Activity, Endpoint, LIMIT, Options, Prosody, Server, SessionEnd, Trace, UciFile, until};
+
+/// `scripts/test.sh` runs this by itself before all others, so that no compiler takes the processors from them.
+#[test]
+fn the_programs_under_test_are_built() {
+    for path in [program::xmppd(), program::shipped_xmppd(), program::connreq()] {
+        assert!(std::path::Path::new(path).is_file(), "{path}");
+    }
+}
 
 #[cfg(servers)]
 #[tokio::test]

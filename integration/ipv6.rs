@@ -50,7 +50,8 @@ async fn a_login_and_requests_work_over_ipv6() {
 
 #[tokio::test]
 async fn the_keepalive_works_over_ipv6() {
-    let mut fixture = fixture(|settings| settings.set_connection(1, "interval", 1)).await;
+    // Time enough for the server's answers on a busy machine.
+    let mut fixture = fixture(|settings| settings.set_connection(1, "interval", 3)).await;
     let answered =
         || (fixture.daemon.log().since(0, &["connection 1", "the server answered after"]).len() >= 3).then_some(());
     until("three answers to pings", LIMIT, answered).await;

@@ -56,7 +56,7 @@ async fn daemon(list: List, prosody: &Prosody, address: &str, port: u16) -> (Dns
             row(2, "second.a.test", prosody.port()),
         ],
     };
-    let daemon = Setup::new(&sections).env("XMPPD_RESOLV_CONF", dns.resolv_conf_file()).start();
+    let daemon = Setup::new(&sections).env("XMPPD_RESOLV_CONF", dns.patient_resolv_conf_file()).start();
     (dns, daemon)
 }
 
@@ -168,7 +168,7 @@ async fn the_domain_follows_the_passes_of_attempt() {
         .option("initial_retry_interval", 1)
         .option("retry_max_interval", 1);
     let sections = [Section::general(&[1]), connection];
-    let daemon = Setup::new(&sections).env("XMPPD_RESOLV_CONF", dns.resolv_conf_file()).start();
+    let daemon = Setup::new(&sections).env("XMPPD_RESOLV_CONF", dns.patient_resolv_conf_file()).start();
     daemon.wait_for_log(&["online as", &format!("a.test ({address}:5222)")], SECONDS).await;
     assert_eq!(daemon.log().since(0, &["attempt failed"]).len(), 6);
     assert_eq!(proxy.connections(), 1);
@@ -187,7 +187,7 @@ async fn the_domain_is_tried_if_srv_lookups_fail() {
         .option("initial_retry_interval", 1)
         .option("retry_max_interval", 1);
     let sections = [Section::general(&[1]), connection];
-    let daemon = Setup::new(&sections).env("XMPPD_RESOLV_CONF", dns.resolv_conf_file()).start();
+    let daemon = Setup::new(&sections).env("XMPPD_RESOLV_CONF", dns.patient_resolv_conf_file()).start();
     daemon.wait_for_log(&["online as", &format!("a.test ({address}:5222)")], SECONDS).await;
     let failed = daemon.log().since(0, &["attempt failed"]);
     assert!(failed.len() == 1 && failed[0].contains("DNS lookup of"), "{failed:?}");
@@ -217,7 +217,7 @@ async fn serveralgorithm_dns_does_not_look_at_srv_records() {
     ])
     .await;
     let sections = [Section::general(&[1]), connection(&prosody).option("serveralgorithm", "DNS")];
-    let daemon = Setup::new(&sections).env("XMPPD_RESOLV_CONF", dns.resolv_conf_file()).start();
+    let daemon = Setup::new(&sections).env("XMPPD_RESOLV_CONF", dns.patient_resolv_conf_file()).start();
     daemon.wait_for_log(&["online as", &format!("a.test ({address}:5222)")], SECONDS).await;
     assert_eq!((proxy.connections(), trap.connections()), (1, 0));
     let asked = dns.questions();

@@ -11,16 +11,17 @@ use crate::harness::{Daemon, Dns, Endpoint, EventKind, FaultProxy, LIMIT, Prosod
 
 const CPE: &str = "cpe@a.test/wan";
 
-/// Starts a daemon with TR-181's default schedule and one server: a name with these addresses, and this port.
+/// Starts a daemon with one server: a name with these addresses, and this port. After a failed pass it waits for hours, so that
+/// its status stays that of the first one.
 async fn daemon(prosody: &Prosody, addresses: &[&str], port: u16) -> (Dns, Daemon) {
     prosody.account("cpe@a.test");
     let dns = Dns::start(&[Record::host("xmpp.a.test", addresses)]).await;
-    let connection = ["initial_retry_interval", "retry_interval_multiplier", "retry_max_interval"]
-        .into_iter()
-        .fold(Section::connection(1, CPE, prosody), Section::without);
+    let connection = Section::connection(1, CPE, prosody)
+        .option("initial_retry_interval", 65535)
+        .option("retry_max_interval", 65535);
     let row = Section::server(1, prosody).option("server_address", "xmpp.a.test").option("port", port);
     let sections = [Section::general(&[1]), connection, row];
-    let daemon = Setup::new(&sections).env("XMPPD_RESOLV_CONF", dns.resolv_conf_file()).start();
+    let daemon = Setup::new(&sections).env("XMPPD_RESOLV_CONF", dns.patient_resolv_conf_file()).start();
     (dns, daemon)
 }
 

@@ -2,12 +2,12 @@
 //! the dependencies.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::harness::notify_command::write_executable;
 use crate::harness::program::project;
 
 /// Lists some tests, of which `--skip` leaves two, and reports two results.
@@ -34,8 +34,7 @@ esac
 fn test_script(cargo: &str, name: &str, value: &str) -> Output {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("cargo");
-    fs::write(&program, cargo).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    write_executable(&program, cargo);
     let mut command = Command::new(project().join("scripts/test.sh"));
     command.env_remove("XMPPD_TESTS_WITHOUT").env_remove("XMPPD_TESTS_AGAIN").env("CARGO", program).env(name, value);
     command.output().unwrap()
@@ -144,7 +143,10 @@ fn steps_of_the_ci_run_report_what_became_of_them() {
     assert_eq!(steps(2, once), [&failed("first"), "breaks passed", "status 0"]);
     let no_engine = "cannot_run() { [ $1 -ne 3 ] || echo 'no engine'; }; step works 1 bash -c 'exit 3'";
     assert_eq!(steps(2, no_engine), ["works NOT RUN: no engine", "status 0"]);
-    assert_eq!(steps(2, "step long 3 true"), ["long NOT RUN: it takes up to 3 min, 2 min are left", "status 0"]);
+    assert_eq!(
+        steps(2, "limit=150; step long 3 true"),
+        ["long NOT RUN: it takes up to 3 min, 2 min are left", "status 0"]
+    );
     // The time is over while it runs.
     assert_eq!(
         steps(1, "limit=$((SECONDS + 3)); step long 0 sleep 60"),

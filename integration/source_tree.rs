@@ -3,6 +3,8 @@
 //! A file is a module. It imports another one by a `use` or by any other path that leads into it. A parent that only
 //! declares its children imports nothing; one that uses or re-exports their items imports them, so that the children must
 //! not use the parent's. Code that is compiled for tests alone is not looked at.
+//!
+//! And the files of the workspace's own directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,6 +28,16 @@ fn no_files_import_each_other_in_a_circle() {
     let circles = circles(&imports);
     let shown: Vec<String> = circles.iter().map(|circle| show(circle, &imports)).collect();
     assert!(circles.is_empty(), "files import each other in {} circles:\n{}", circles.len(), shown.join("\n"));
+}
+
+/// What is not text got there by mistake.
+#[test]
+fn the_files_beside_the_manifest_are_text() {
+    let entries = fs::read_dir(project()).unwrap().map(|entry| entry.unwrap().path());
+    let (text, other): (Vec<_>, Vec<_>) = entries
+        .filter(|path| path.is_file())
+        .partition(|path| String::from_utf8(fs::read(path).unwrap()).is_ok_and(|text| !text.contains('\0')));
+    assert!(text.len() > 5 && other.is_empty(), "{other:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod writer;
 use std::path::Path;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use xmppd::config::uci::{self, OptionValue, Package, SyntaxError};
@@ -111,8 +112,17 @@ fn split_at_line(pieces: &[Piece], rng: &mut StdRng) -> (Vec<u8>, Vec<u8>) {
     (text, text_of(behind))
 }
 
+/// The same cases in each run, or those of the seed in the environment variable `SEED`.
+fn config() -> ProptestConfig {
+    let seed = match std::env::var("SEED") {
+        Ok(seed) => seed.parse().expect("SEED is a number"),
+        Err(_) => 1,
+    };
+    ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(seed), ..ProptestConfig::with_cases(1000) }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+    #![proptest_config(config())]
 
     #[test]
     fn each_spelling_of_commands_is_parsed_to_what_they_mean(commands in any_commands(), seed: u64) {

@@ -71,6 +71,10 @@ if [ ${#skip[@]} -gt 0 ]; then
 	sort "$work/all" > "$work/all.sorted"
 	sort "$work/left" | comm -23 "$work/all.sorted" - > "$work/skipped"
 fi
+# First the programs that tests start. What does not compile is reported below.
+if [ $# -eq 0 ]; then
+	run --quiet --test integration -- --exact harness_tests::the_programs_under_test_are_built &> /dev/null || true
+fi
 status=0
 run --no-fail-fast -- "$@" "${skip[@]}" 2>&1 | tee "$work/log" || status=$?
 

@@ -26,7 +26,8 @@ fn start(files: &Files, file: &str) -> (Process, UnixDatagram) {
     socket.set_nonblocking(true).unwrap();
     let mut command = xmppd();
     command.args(["--config", &files.path(file), "--cwmp-config", &files.path("cwmp-a"), "--socket", &files.path("s")]);
-    command.env("NOTIFY_SOCKET", files.path("notify")).env("XMPPD_HEARTBEAT_MS", "100");
+    // Not more often: on a busy machine, the heartbeats would fill the socket's queue of ten, and the daemon would block on it.
+    command.env("NOTIFY_SOCKET", files.path("notify")).env("XMPPD_HEARTBEAT_MS", "500");
     (daemon(&mut command, files.0.path()).0, socket)
 }
 

@@ -95,10 +95,27 @@ async fn the_process_ends_in_time_if_no_actor_stops() {
     let prosody = Prosody::start(&["a.test"]).await;
     let (mut daemon, _) = Settings::fleet(1, &[1], &prosody).start(&prosody).await;
     let all = ["notifier", "router", "config", "control", "connection 1"];
-    daemon.crash(&all.map(|who| format!("{who} ignores_stop")).join(",")).await;
-    let mark = daemon.log().mark();
-    daemon.assert_stops(Signal::TERM).await;
+    let mut mark = stopped(&mut daemon, &all).await;
+    for _ in 0..2 {
+        // The limit of a connection is 0.2 s before that of the process. A busy machine may notice both at once; the process then
+        // ends without a word of the connection. That does not happen each time.
+        if daemon.log().since(mark, &["shutdown timed out"]).is_empty() {
+            break;
+        }
+        daemon.start_again();
+        daemon.wait_for_value(1, "status", "Enabled").await;
+        mark = stopped(&mut daemon, &all).await;
+    }
     for who in all {
         assert_killed_once(&daemon, mark, who);
     }
+}
+
+/// Stops the process while these actors ignore that. Returns the mark in the log from before.
+async fn stopped(daemon: &mut Daemon, ignoring: &[&str]) -> usize {
+    let faults: Vec<String> = ignoring.iter().map(|who| format!("{who} ignores_stop")).collect();
+    daemon.crash(&faults.join(",")).await;
+    let mark = daemon.log().mark();
+    daemon.assert_stops(Signal::TERM).await;
+    mark
 }

@@ -1,7 +1,7 @@
 //! The two SRV lookups, with all pairs of results (the table in `docs/connection.md`).
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::net::IpAddr;
 
 use futures_util::future::join_all;
 use hickory_proto::op::ResponseCode;
@@ -76,9 +76,13 @@ async fn found(resolver: &Resolver, starttls: Form, direct: Form) -> String {
     }
 }
 
-/// Checks all pairs concurrently.
-async fn check(forms: &[Form], resolv_conf: &Path) {
-    let resolver = Resolver::new(resolv_conf.to_owned(), "/nonexistent/hosts".into());
+/// Checks all pairs concurrently with this name server. It has 4 s for its answers, as it is asked more than a hundred
+/// questions at once.
+async fn check(forms: &[Form], name_server: IpAddr) {
+    let directory = tempfile::tempdir().unwrap();
+    let resolv_conf = directory.path().join("resolv.conf");
+    std::fs::write(&resolv_conf, format!("nameserver {name_server}\noptions timeout:4 attempts:1\n")).unwrap();
+    let resolver = Resolver::new(resolv_conf, "/nonexistent/hosts".into());
     let pairs: Vec<(Form, Form)> =
         forms.iter().flat_map(|&starttls| forms.iter().map(move |&direct| (starttls, direct))).collect();
     let all = join_all(pairs.iter().map(|&(starttls, direct)| found(&resolver, starttls, direct))).await;
@@ -108,10 +112,7 @@ async fn each_pair_of_results_gives_the_servers_of_the_table() {
         }
     };
     let server = NameServer::start(reply).await;
-    let directory = tempfile::tempdir().unwrap();
-    let resolv_conf = directory.path().join("resolv.conf");
-    std::fs::write(&resolv_conf, format!("nameserver {}\noptions timeout:1 attempts:1\n", server.address())).unwrap();
-    check(&FORMS, &resolv_conf).await;
+    check(&FORMS, server.address()).await;
 }
 
 /// The results that dnsmasq can give: it refuses names without an upstream server, and is silent if that server is.
@@ -139,5 +140,5 @@ async fn each_pair_of_results_of_dnsmasq_gives_the_servers_of_the_table() {
         }
     }
     let dns = Dns::with_lines(&lines).await;
-    check(&REAL, &dns.resolv_conf_file()).await;
+    check(&REAL, dns.address().into()).await;
 }

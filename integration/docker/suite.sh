@@ -34,7 +34,7 @@ quietly "$log" build_image 3000 --build-arg "BASE=$base" --tag "$image" --file D
 [ "$built" -eq 0 ] || exit "$built"
 status=0
 # --init collects the children of servers that the tests kill.
-timeout -k 20 "${SUITE_LIMIT:-3600}" docker run --rm --init --network none --name "$container" \
+timeout -k 20 "${SUITE_LIMIT:-3600}" docker run --rm --init --network none --env XMPPD_TESTS_AGAIN --name "$container" \
 	--label "$label=suite" --label "$label.owner=$(owner)" "$image" scripts/test.sh "$@" < /dev/null &
 # In the background, so that a signal is handled at once.
 wait $! || status=$?

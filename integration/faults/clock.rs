@@ -18,12 +18,16 @@ async fn ahead(device: &Device) -> f64 {
 async fn a_jump_by_a_day_has_no_effect() {
     let directory = tempfile::tempdir().unwrap();
     let clock = Clock::correct(directory.path());
-    let mut device = Device::start(&[("interval", "1")], |setup| setup.traced().clock(&clock)).await;
+    // Time enough for the server's answers on a busy machine.
+    let mut device = Device::start(&[("interval", "3")], |setup| setup.traced().clock(&clock)).await;
     for (jump, days) in [("+1d", 1.0), ("-1d", -1.0), ("+0", 0.0)] {
         let port = device.port();
         clock.set(jump);
-        // In the next second nothing but the keepalive happens.
+        let mark = device.daemon.log().mark();
+        // In the next second nothing happens, and then the keepalive goes on.
         device.daemon.assert_not_busy(jump).await;
+        device.daemon.log().wait(mark, &["the server answered after"], LIMIT).await;
+        device.daemon.assert_not_busy(&format!("{jump}, after the keepalive")).await;
         accepted(&mut device.acs).await;
         // An edit is applied at once, with either way of writing.
         device.edits(&format!("committed at {jump}")).await;

@@ -31,7 +31,8 @@ async fn failures_of_dns_are_survived() {
     let records =
         [Record::starttls("a.test", "xmpp.a.test", server.port(), 0, 0), Record::host("xmpp.a.test", &["127.0.0.1"])];
     let mut dns = Dns::start(&records).await;
-    let connection = Section::connection(1, CPE, &server).option("serveralgorithm", "DNS-SRV").option("interval", 1);
+    // Time enough for the server's answers on a busy machine.
+    let connection = Section::connection(1, CPE, &server).option("serveralgorithm", "DNS-SRV").option("interval", 3);
     let setup = Setup::new([&Section::general(&[1]), &connection]);
     let mut daemon = setup.traced().env("XMPPD_RESOLV_CONF", dns.resolv_conf_file()).start();
     server.wait_client(CPE, LIMIT).await;
@@ -47,6 +48,7 @@ async fn survives(fault: Fault, server: &mut Prosody, dns: &mut Dns, records: &[
     let (pid, port) = (daemon.pid(), server.client_port(CPE));
     fault.inject(dns).await;
     daemon.assert_not_busy(&format!("{fault:?}, with the stream up")).await;
+    daemon.log().wait(mark, &["the server answered after"], LIMIT).await;
     let mut acs = server.acs("acs@a.test/r").await;
     accepted(&mut acs).await;
     assert_eq!(server.client_port(CPE), port);

@@ -100,8 +100,9 @@ impl<S: Server> Fixture<S> {
         server.account("cpe@a.test");
         let proxy = if faults.contains(&NetworkGone) { Some(FaultProxy::to_port(server.port()).await) } else { None };
         let mut unaffected = UnaffectedConnection::start().await;
-        // A frozen server is noticed after 2 s; the wait after `conflict` is at least 3 s.
-        let connection = Section::connection(1, CPE, &server).option("interval", 1).option("retry_max_interval", 6);
+        // A frozen server is noticed after 2 s. The wait after `conflict` is 10 s, and must be longer than what is checked before
+        // the end of the fault; the other waits are at most 1 s.
+        let connection = Section::connection(1, CPE, &server).option("interval", 1).option("retry_max_interval", 20);
         let daemon = Setup::new(&sections(&server, proxy.as_ref(), &unaffected, &connection)).traced().start();
         unaffected.online().await;
         daemon.wait_for_value(1, "status", "Enabled").await;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use super::{Device, accepted};
-use crate::harness::{LIMIT, Setup, until};
+use crate::harness::{LIMIT, Setup, Status, until};
 
 /// A shell that executes the program with this redirection.
 fn redirected(redirection: &str) -> [String; 4] {
@@ -18,10 +18,15 @@ fn redirected(redirection: &str) -> [String; 4] {
 async fn works(redirection: &str) -> Device {
     let words = redirected(redirection);
     let surroundings = |setup: Setup| setup.traced().launched_by([&*words[0], &*words[1], &*words[2], &*words[3]]);
-    let mut device = Device::start(&[("interval", "1")], surroundings).await;
+    // Time enough for the server's answers on a busy machine.
+    let mut device = Device::start(&[("interval", "3")], surroundings).await;
     let port = device.port();
     accepted(&mut device.acs).await;
     device.edits("edited").await;
+    // The keepalive, which logs a line, goes on. There may be no log to see it in.
+    let received = device.daemon.count(1, "received").await;
+    let answered = |status: &Status| status.number::<u64>("received") > received;
+    device.daemon.wait_for_status(1, "an answer to a ping", answered).await;
     device.daemon.assert_not_busy(redirection).await;
     accepted(&mut device.acs).await;
     assert!(device.port().is_some() && device.port() == port, "{redirection}: the stream was lost");

@@ -112,13 +112,26 @@ impl Dns {
 
     /// The text of a resolv.conf that names it, with a short timeout.
     pub fn resolv_conf(&self) -> String {
-        format!("nameserver {}\noptions timeout:1 attempts:1\n", self.address)
+        self.resolv_conf_with("timeout:1 attempts:1")
+    }
+
+    fn resolv_conf_with(&self, options: &str) -> String {
+        format!("nameserver {}\noptions {options}\n", self.address)
     }
 
     /// Writes [`resolv_conf`](Self::resolv_conf) to a file.
     pub fn resolv_conf_file(&self) -> PathBuf {
+        self.write_resolv_conf(&self.resolv_conf())
+    }
+
+    /// The same with a long timeout, for tests in which a lookup that fails on a busy machine would count as a failed attempt.
+    pub fn patient_resolv_conf_file(&self) -> PathBuf {
+        self.write_resolv_conf(&self.resolv_conf_with("timeout:4 attempts:2"))
+    }
+
+    fn write_resolv_conf(&self, text: &str) -> PathBuf {
         let path = self.directory.path().join("resolv.conf");
-        std::fs::write(&path, self.resolv_conf()).unwrap();
+        std::fs::write(&path, text).unwrap();
         path
     }
 

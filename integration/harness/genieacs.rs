@@ -1,10 +1,10 @@
 //! An ACS that behaves like `GenieACS`, without buffering its stream.
 //!
-//! Once it is online, each read must return whole stanzas. It evaluates only the first child of an error, waits 2 s for an
-//! answer, and on `not-authorized` tries its next credentials at once.
+//! Once it is online, each read must return whole stanzas. It evaluates only the first child of an error, and on
+//! `not-authorized` tries its next credentials at once. It waits longer for an answer than the 2 s of `GenieACS`, which an
+//! answer may take on a busy machine.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -25,9 +25,6 @@ use super::raw_client::first_stanza;
 use super::server::Server;
 use super::stanzas::CONNECTION_REQUEST;
 use super::wait::LIMIT;
-
-/// Maximum time to wait for an answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// The login mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +107,7 @@ impl GenieAcs {
             self.bare_jid
         );
         self.transport.write_all(request.as_bytes()).await.unwrap();
-        let answer = timeout(ANSWER_LIMIT, async {
+        let answer = timeout(LIMIT, async {
             loop {
                 let stanzas = self.segment().await;
                 if let Some(answer) = stanzas.into_iter().find(|stanza| stanza.contains(&format!("id='{id}'"))) {

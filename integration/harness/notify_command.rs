@@ -1,8 +1,12 @@
 //! A program for `notify_command` that counts its calls and whose behavior can be set.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::NamedTempFile;
 
 /// Each call creates a file before it continues.
 const SCRIPT: &str = r#"#!/bin/sh
@@ -12,10 +16,21 @@ state='@STATE@'
 exit 0
 "#;
 
-/// Writes an executable file.
+/// Writes an executable file, as [`install`] does.
 pub fn write_executable(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut draft = NamedTempFile::new().unwrap();
+    draft.write_all(text.as_bytes()).unwrap();
+    install(draft.path(), path);
+}
+
+/// Copies a file that is going to be executed, and makes its directory.
+///
+/// A child writes the copy: the processes that other tests start at the same time inherit the descriptors of this one, and keep
+/// them until they execute their programs. While one of them has a descriptor for writing, "Text file busy" is all that comes
+/// of executing the file.
+pub fn install(file: &Path, copy: &Path) {
+    let output = Command::new("install").args(["-D", "-m", "755", "--"]).args([file, copy]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The program, in its own directory.

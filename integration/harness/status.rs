@@ -99,6 +99,13 @@ impl Daemon {
         parse(&self.ask("status json").await)
     }
 
+    /// The status of all connections; none while the socket's actor restarts.
+    pub fn statuses_now(&self) -> Option<BTreeMap<u32, Status>> {
+        let answer = ask(&self.socket(), "status json").ok()?;
+        // It is empty if the actor is stopped after it has accepted the connection.
+        (!answer.is_empty()).then(|| parse(&answer))
+    }
+
     /// Returns the status of one connection.
     pub async fn status(&self, connection: u32) -> Status {
         let status = self.statuses().await.remove(&connection);
@@ -112,9 +119,8 @@ impl Daemon {
 
     /// Waits until the status of a connection fits.
     pub async fn wait_for_status(&self, connection: u32, what: &str, fits: impl Fn(&Status) -> bool) -> Status {
-        let socket = self.socket();
         until(&format!("connection {connection}: {what}"), LIMIT, || {
-            let status = parse(&ask(&socket, "status json").ok()?).remove(&connection)?;
+            let status = self.statuses_now()?.remove(&connection)?;
             fits(&status).then_some(status)
         })
         .await
@@ -127,9 +133,8 @@ impl Daemon {
 
     /// Waits until a connection has no status any more.
     pub async fn wait_removed(&self, connection: u32) {
-        let socket = self.socket();
         until(&format!("no word of connection {connection}"), LIMIT, || {
-            (!parse(&ask(&socket, "status json").ok()?).contains_key(&connection)).then_some(())
+            (!self.statuses_now()?.contains_key(&connection)).then_some(())
         })
         .await;
     }

@@ -132,8 +132,8 @@ async fn lines_go_to_standard_error_while_there_is_no_syslog_daemon() {
     assert_eq!(messages[0].severity, 5);
 
     // Killed: its socket stays, without a reader.
-    drop(first);
     let mark = daemon.log().mark();
+    drop(first);
     edit(&daemon, &["second_option"]);
     daemon.log().wait(mark, &["Connection refused"], LIMIT).await;
     daemon.log().wait(mark, &["xmppd: WARNING", "second_option"], LIMIT).await;

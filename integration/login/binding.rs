@@ -83,7 +83,9 @@ async fn a_login_refused_for_y_is_not_repeated_with_n() {
         if rest.contains("<auth") { Err(std::io::Error::other(rest)) } else { Ok(()) }
     })
     .await;
-    let section = Section::connection(1, "cpe@a.test/wan", &script);
+    // At least half of that passes before the second attempt.
+    let waits = [("initial_retry_interval", "1000"), ("retry_max_interval", "1000")];
+    let section = Section::connection(1, "cpe@a.test/wan", &script).options(&waits);
     let daemon = Daemon::start([&Section::general(&[]), &section, &Section::server(1, &script)]);
     daemon.wait_for_log(&["attempt failed", "not-authorized", "an attacker removed -PLUS from its list"], LIMIT).await;
     let seen = script.wait_finished(0, LIMIT).await;

@@ -9,7 +9,12 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 home=${CARGO_HOME:-$HOME/.cargo}
 # The command downloads and unpacks the crate; a directory without a workspace keeps it from looking there.
-"${CARGO:-cargo}" info --quiet "libuci-sys@$version" > /dev/null
+# Three times: the tests of the package share one run of this script, and all of them fail with it.
+for try in 1 2 3; do
+	"${CARGO:-cargo}" info --quiet "libuci-sys@$version" > /dev/null && break
+	[ "$try" -lt 3 ] || exit 1
+	sleep "$((2 * try))"
+done
 sources=$(find "$home/registry/src" -mindepth 2 -maxdepth 2 -name "libuci-sys-$version" -print -quit)
 [ -n "$sources" ] || { echo "build-uci: libuci-sys $version is not in $home/registry/src" >&2; exit 1; }
 mkdir include

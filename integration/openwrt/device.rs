@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
+use crate::harness::notify_command::{install, write_executable};
 use crate::harness::{process, program};
 
 /// OpenWrt's uci, statically linked: the program that `XMPPD_TEST_UCI` names, or one that is built.
@@ -60,10 +61,10 @@ impl Device {
             fs::create_dir_all(device.path(directory)).unwrap();
         }
         let programs = tempfile::tempdir().unwrap();
-        write_script(&programs.path().join("bin/xmppd"), "#!/bin/sh\necho \"$*\" >> /tmp/xmppd-calls\n");
+        write_executable(&programs.path().join("bin/xmppd"), "#!/bin/sh\necho \"$*\" >> /tmp/xmppd-calls\n");
         make("install-xmppd", device.root.path(), programs.path());
         make("install-xmppd-bbfdm", device.root.path(), programs.path());
-        fs::copy(uci(), device.path("sbin/uci")).unwrap();
+        install(uci(), &device.path("sbin/uci"));
         device.install_busybox();
         // A file, because a device cannot be made without privileges.
         fs::write(device.path("dev/null"), "").unwrap();
@@ -76,7 +77,7 @@ impl Device {
         ] {
             fs::copy(standins.join(name), device.path(path)).unwrap();
         }
-        write_script(&device.path("bin/ubus"), "#!/bin/sh\necho \"$*\" >> /tmp/ubus-calls\n");
+        write_executable(&device.path("bin/ubus"), "#!/bin/sh\necho \"$*\" >> /tmp/ubus-calls\n");
         device
     }
 
@@ -85,13 +86,12 @@ impl Device {
         let find = "command -v busybox";
         let output = Command::new("sh").args(["-c", find]).output().unwrap();
         let busybox = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
-        fs::copy(&busybox, self.path("bin/busybox")).unwrap();
+        install(&busybox, &self.path("bin/busybox"));
         let libraries = Command::new("ldd").arg(&busybox).output().unwrap();
         let libraries = String::from_utf8_lossy(&libraries.stdout).into_owned();
         for library in libraries.split_whitespace().filter(|word| word.starts_with('/')) {
-            let copy = self.path(library.trim_start_matches('/'));
-            fs::create_dir_all(copy.parent().unwrap()).unwrap();
-            fs::copy(library, copy).unwrap();
+            // Executed as well: one of them is the dynamic linker.
+            install(Path::new(library), &self.path(library));
         }
         let output = Command::new(&busybox).arg("--list").output().unwrap();
         for applet in String::from_utf8(output.stdout).unwrap().lines().filter(|name| *name != "busybox") {
@@ -152,10 +152,4 @@ fn needs_user_namespace() -> bool {
     static CHROOT_FAILS: LazyLock<bool> =
         LazyLock::new(|| !process::command("chroot").args(["/", "true"]).output().unwrap().status.success());
     *CHROOT_FAILS
-}
-
-fn write_script(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -10,10 +10,11 @@ use crate::harness::{CPE1, CPE2, Fixture, LIMIT, Options};
 /// Creates the directory if needed, with files of this alias and other credentials.
 fn fill(fixture: &mut Fixture, directory: &Path, alias: &str) {
     fs::create_dir_all(directory).unwrap();
-    fixture.settings.set_connection(2, "con_alias", alias);
-    UciFile::at(directory.join("xmpp")).write_in_place(&fixture.settings.text());
+    // First, so that the credentials are back when the alias shows: a file is not read while it is newer than 50 ms.
     let cwmp = Section::cpe("cpe-user", "cpe-secret").option("note", alias);
     UciFile::at(directory.join("cwmp")).write_in_place(&crate::harness::uci::text([&cwmp]));
+    fixture.settings.set_connection(2, "con_alias", alias);
+    UciFile::at(directory.join("xmpp")).write_in_place(&fixture.settings.text());
 }
 
 async fn fixture() -> Fixture {

@@ -13,11 +13,18 @@ use crate::harness::{CPE1, CPE2, Fixture, LIMIT, NotifyCommand, RawClient, Serve
 /// Starts a fixture in which a request on connection 1 waits for a hanging CWMP client. Returns the request.
 async fn start() -> (Fixture, String) {
     let mut fixture = Fixture::start().await;
+    let request = hang(&mut fixture).await;
+    (fixture, request)
+}
+
+/// Has a request on connection 1 wait for a hanging CWMP client. Returns the request. It fails after 10 s: what takes long is
+/// done before.
+async fn hang(fixture: &mut Fixture) -> String {
     fixture.daemon.ubus().hold();
     let request = good_request(CPE1);
     fixture.acs.send(&request).await;
     fixture.daemon.ubus().wait_calls(1, LIMIT).await;
-    (fixture, request)
+    request
 }
 
 /// Waits for a result for each of these requests, in any order; fails if anything else arrives.
@@ -35,8 +42,9 @@ fn assert_hangs(fixture: &Fixture) {
 
 #[tokio::test]
 async fn other_requests_are_answered_on_every_connection() {
-    let (mut fixture, first) = start().await;
+    let mut fixture = Fixture::start().await;
     let mut other = fixture.prosody.raw_client("other@a.test/r").await;
+    let first = hang(&mut fixture).await;
     for to in [CPE1, CPE2] {
         assert_eq!(fixture.unsolicited(to).await, [""; 0]);
         assert_result(&other.ask(&ping(to)).await);
@@ -65,8 +73,10 @@ async fn other_requests_are_answered_on_every_connection() {
 
 #[tokio::test]
 async fn an_edit_is_applied() {
-    let (mut fixture, first) = start().await;
+    let mut fixture = Fixture::start().await;
     fixture.prosody.account("cpe3@a.test");
+    let mut other = fixture.prosody.raw_client("other@a.test/r").await;
+    let first = hang(&mut fixture).await;
     for (method, alias) in [(WriteMethod::InPlace, "first"), (WriteMethod::Commit, "second")] {
         fixture.set_write_method(method);
         fixture.edit(|settings| settings.set_connection(1, "con_alias", alias));
@@ -81,7 +91,6 @@ async fn an_edit_is_applied() {
     fixture.edit(|settings| settings.set("id", "1 2 3"));
     fixture.prosody.wait_online(third, LIMIT).await;
     fixture.daemon.wait_for_value(3, "status", "Enabled").await;
-    let mut other = fixture.prosody.raw_client("other@a.test/r").await;
     let shared = good_request(third);
     other.send(&shared).await;
     assert_result(&other.ask(&ping(third)).await);

@@ -20,9 +20,9 @@ use Comes::{No, Yes};
 
 /// Time limit for commands that end, however slow the machine is.
 const LONG: u32 = 10_000;
-/// Time limit for commands that do not end.
-const SHORT: u32 = 1500;
-const KILLED: Comes = No("did not end within 1500 ms and was killed");
+/// Time limit for commands that do not end; also for those that end, in between, on a machine that the former keep busy.
+const SHORT: u32 = 3000;
+const KILLED: Comes = No("did not end within 3000 ms and was killed");
 
 /// What the command does before it ends. Processes that may outlive it write their process ids to `$state/left`.
 const ENDS: [(&str, &str, Comes); 10] = [

@@ -10,10 +10,10 @@ on_each_server!(
 );
 
 /// The keepalive interval of these tests, in seconds; the answer may take as long again.
-const INTERVAL: u32 = 2;
+const INTERVAL: u32 = 4;
 
 async fn the_keepalive_requests_an_acknowledgement<S: Server>() {
-    let fixture = Fixture::<S>::start(1).await;
+    let fixture = Fixture::<S>::start(3).await;
     // The presence only: no ping is sent.
     let transmitted = fixture.daemon.count(1, "transmitted").await;
     let asked = fixture.server.acknowledgement_requests();

@@ -2,7 +2,10 @@
 //! meanwhile and succeed afterwards.
 
 use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -121,27 +124,40 @@ async fn ubusd_is_stopped_during_a_call() {
     all_is_well(fixture).await;
 }
 
-/// Accepts connections and sends each of them these bytes, until it is dropped.
-fn nonsense(fixture: &Fixture, bytes: &'static [u8]) -> std::thread::JoinHandle<()> {
-    let listener = UnixListener::bind(fixture.daemon.ubus().socket()).unwrap();
-    std::thread::spawn(move || {
-        // The last one to connect is the test, which says nothing.
-        while let Ok((mut client, _)) = listener.accept() {
-            let _ = client.write_all(bytes);
-            let _ = client.set_read_timeout(Some(Duration::from_millis(100)));
-            let mut said = [0; 64];
-            if matches!(client.read(&mut said), Ok(3)) && said[..3] == *b"end" {
-                return;
-            }
-        }
-    })
+/// What listens in place of `ubusd`.
+struct Nonsense {
+    ended: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
 }
 
-fn end_nonsense(fixture: &Fixture, thread: std::thread::JoinHandle<()>) {
-    let mut client = std::os::unix::net::UnixStream::connect(fixture.daemon.ubus().socket()).unwrap();
-    client.write_all(b"end").unwrap();
-    thread.join().unwrap();
-    std::fs::remove_file(fixture.daemon.ubus().socket()).unwrap();
+impl Nonsense {
+    /// Accepts connections and sends each of them these bytes.
+    fn start(fixture: &Fixture, bytes: &'static [u8]) -> Self {
+        let listener = UnixListener::bind(fixture.daemon.ubus().socket()).unwrap();
+        let ended = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&ended);
+        let thread = std::thread::spawn(move || {
+            while let Ok((mut client, _)) = listener.accept() {
+                if told.load(Ordering::SeqCst) {
+                    return;
+                }
+                let _ = client.write_all(bytes);
+                // Closed at once, it could fail a write of xmppd, which then would not read the bytes.
+                let _ = client.set_read_timeout(Some(Duration::from_millis(100)));
+                let _ = client.read(&mut [0; 64]);
+            }
+        });
+        Self { ended, thread }
+    }
+
+    fn end(self, fixture: &Fixture) {
+        self.ended.store(true, Ordering::SeqCst);
+        let socket = fixture.daemon.ubus().socket();
+        // Wakes the thread. It fails if a connection of xmppd has done that already.
+        let _ = UnixStream::connect(&socket);
+        self.thread.join().unwrap();
+        std::fs::remove_file(socket).unwrap();
+    }
 }
 
 #[tokio::test]
@@ -156,9 +172,9 @@ async fn something_else_listens_in_place_of_ubusd() {
         (&[0, 0, 0][..], ""),
     ] {
         fixture.daemon.ubus().kill_ubusd();
-        let thread = nonsense(&fixture, bytes);
+        let nonsense = Nonsense::start(&fixture, bytes);
         fails(&mut fixture, words).await;
-        end_nonsense(&fixture, thread);
+        nonsense.end(&fixture);
         fixture.daemon.ubus().start_ubusd();
         fixture.daemon.ubus().client_ready().await;
         // Until the end of the last connection is seen; then a request makes the next one.

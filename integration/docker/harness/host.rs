@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::engine::{Output, docker, run};
 use super::log::Log;
@@ -77,9 +77,15 @@ impl Plan {
             file.write_all(text.as_bytes()).unwrap();
             docker(&["container", "cp", file.path().to_str().unwrap(), &format!("{}:{path}", self.name)]);
         }
-        docker(&["container", "start", &self.name]);
-        Host { log: Mutex::new(Arc::new(Log::of(&self.name))), name: self.name.clone() }
+        Host { log: Mutex::new(Arc::new(start(&self.name))), name: self.name.clone() }
     }
+}
+
+/// Starts a container, and follows what it prints from now on: the engine also keeps what it printed before it was stopped.
+fn start(name: &str) -> Log {
+    let now = SystemTime::now();
+    docker(&["container", "start", name]);
+    Log::of(name, now)
 }
 
 /// A started container.
@@ -94,7 +100,7 @@ impl Host {
         &self.name
     }
 
-    /// What it prints.
+    /// What it prints, since it was last started.
     pub fn log(&self) -> Arc<Log> {
         Arc::clone(&self.log.lock().unwrap())
     }
@@ -128,8 +134,7 @@ impl Host {
 
     /// Starts it again, with its files.
     pub fn start_again(&self) {
-        docker(&["container", "start", &self.name]);
-        *self.log.lock().unwrap() = Arc::new(Log::of(&self.name));
+        *self.log.lock().unwrap() = Arc::new(start(&self.name));
     }
 
     /// Takes it off a network.

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::wait::until;
 
@@ -22,12 +22,15 @@ pub struct Log {
 }
 
 impl Log {
-    /// Follows the output of a started container.
-    pub fn of(container: &str) -> Self {
+    /// Follows the output of a started container, from this time on.
+    pub fn of(container: &str, since: SystemTime) -> Self {
+        let since = since.duration_since(UNIX_EPOCH).unwrap();
+        let since = format!("{}.{:09}", since.as_secs(), since.subsec_nanos());
         // It dies with the tests: it would keep the lock of run.sh as long as there is the container.
         let mut command = Command::new("setpriv");
         command
-            .args(["--pdeathsig", "KILL", "--", "docker", "container", "logs", "--follow", container])
+            .args(["--pdeathsig", "KILL", "--", "docker", "container", "logs", "--follow"])
+            .args(["--since", &since, container])
             .stdin(Stdio::null());
         let mut follower = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("docker");
         let lines = Arc::default();

@@ -7,7 +7,7 @@ use crate::harness::{Connection, LIMIT};
 
 /// Within how much time a loss is noticed: the interval, the same again, and what a busy machine needs.
 fn noticed(interval: u64) -> Duration {
-    Duration::from_secs(2 * interval + 5)
+    Duration::from_secs(2 * interval + 15)
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::harness::uci::DOMAIN;
-use crate::harness::{Connection, Lab, Server, until};
+use crate::harness::{Connection, LIMIT, Lab, Server, until};
 
 const COUNT: usize = 200;
 /// The first retry wait: the times of return are spread over it.
@@ -44,6 +44,8 @@ fn two_hundred_connections_come_back_after_a_restart_of_the_server() {
     cpe.wait_lines(mark, COUNT, "stream lost", Duration::from_secs(30));
     server.start_again();
     all_online(&server, &accounts, Duration::from_secs(FIRST_WAIT + 30));
+    // The server knows it first.
+    cpe.wait_lines(mark, COUNT, "online as", LIMIT);
     let back = cpe.log().since(mark, &["online as"]);
     assert_eq!(back.len(), COUNT);
     let spread = back[COUNT - 1].at - back[0].at;

@@ -36,7 +36,8 @@ fn broken_ipv6_beside_ipv4_delays_little() {
     let attempting = cpe.wait(0, &["pass 1: attempting", &lab.core6(10), &lab.core(10)]);
     let connected = cpe.wait(0, &["connected to", &lab.core(10)]);
     let delay = connected.at - attempting.at;
-    assert!((Duration::from_millis(200)..Duration::from_secs(2)).contains(&delay), "{delay:?}");
+    // No lower bound: both lines may be read at once.
+    assert!(delay < Duration::from_secs(2), "{delay:?}");
     cpe.wait(0, &["online as", CPE, &lab.core(10)]);
     assert_eq!(cpe.status()["attempt"], 1);
     assert!(router.troubled() > 0, "IPv6 was not tried");

@@ -21,7 +21,7 @@ fn five_percent_of_loss_delay_requests_and_lose_none() {
 
 #[test]
 fn a_latency_of_300_ms_and_reordering_are_no_loss() {
-    let home = Home::start_with(Connection::new("cpe1").option("interval", 2), &[], |router| {
+    let home = Home::start_with(Connection::new("cpe1"), &[], |router| {
         router.delay(Duration::from_millis(150), 3);
     });
     let session = home.session();
