@@ -5,8 +5,8 @@ use crate::text::truncate;
 use crate::xmpp::attempt::{AttemptError, Cause};
 use crate::xmpp::sasl::SaslError;
 
-/// Longer errors are cut, bytes: a server may send a megabyte of text.
-const MAX_ERROR: usize = 300;
+/// Longer errors are cut, bytes: a server may send a megabyte of text. xmppd's own are shorter.
+const MAX_ERROR: usize = 1000;
 
 /// A status, and the error that led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +67,8 @@ mod tests {
     #[test]
     fn a_long_error_is_cut() {
         let error = |text: &str| Failure::new(Status::Error, &text).error;
-        assert_eq!(error(&"x".repeat(300)), "x".repeat(300));
-        assert_eq!(error(&"\u{e4}".repeat(500_000)), "\u{e4}".repeat(150) + "...");
+        assert_eq!(error(&"x".repeat(1000)), "x".repeat(1000));
+        assert_eq!(error(&"\u{e4}".repeat(500_000)), "\u{e4}".repeat(500) + "...");
     }
 
     #[test]
