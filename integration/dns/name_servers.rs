@@ -131,9 +131,8 @@ async fn options_of_the_file_are_honoured() {
         let before = silent.questions().len();
         let (_directory, path) = resolv_conf(&format!("options {options}\n"), &[silent.address()]);
         // No second pass may ask as well. The shorter of the two options limits the wait.
-        let connection = ["initial_retry_interval", "retry_max_interval"]
-            .iter()
-            .fold(by_dns(CPE, &prosody), |connection, name| connection.option(name, 65535));
+        let waits = [("initial_retry_interval", "65535"), ("retry_max_interval", "65535")];
+        let connection = by_dns(CPE, &prosody).options(&waits);
         let daemon = daemon(&connection, &[], &path);
         daemon.wait_for_log(&["attempt failed: DNS lookup of the SRV records of a.test failed"], LIMIT).await;
         // The name server may read the last questions after that.

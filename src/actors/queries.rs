@@ -39,7 +39,7 @@ impl Queries {
     /// # Errors
     /// [`UnknownConnection`]
     pub fn status_text(&self, only: Option<ConnectionId>, colour: bool) -> Result<String, UnknownConnection> {
-        Ok(render(&self.status(only)?, self.status.dates().of(Instant::now()), colour))
+        self.view_of(only, |view| render(&document(view, only), view.dates.of(view.now), colour))
     }
 
     /// The status document, with all connections or one.
@@ -47,10 +47,7 @@ impl Queries {
     /// # Errors
     /// [`UnknownConnection`]
     pub fn status(&self, only: Option<ConnectionId>) -> Result<Table, UnknownConnection> {
-        self.view(|view| match only {
-            Some(id) if !view.has(id) => Err(UnknownConnection(id)),
-            _ => Ok(document(view, only)),
-        })
+        self.view_of(only, |view| document(view, only))
     }
 
     /// The parameters of TR-181.
@@ -96,6 +93,18 @@ impl Queries {
         };
         std::thread::Builder::new().name("check".to_owned()).spawn(check).ok()?;
         report.await.ok()
+    }
+
+    /// A view in which there is this connection, if one is asked for.
+    fn view_of<T>(
+        &self,
+        only: Option<ConnectionId>,
+        look: impl FnOnce(&View<'_>) -> T,
+    ) -> Result<T, UnknownConnection> {
+        self.view(|view| match only {
+            Some(id) if !view.has(id) => Err(UnknownConnection(id)),
+            _ => Ok(look(view)),
+        })
     }
 
     fn view<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {

@@ -79,11 +79,9 @@ impl Client {
             None => Ok(answer),
         }
     }
-}
 
-impl Client {
-    /// Connects with time limits. A daemon that has been stopped accepts nothing: when its queue is full, connect(2) would wait
-    /// for ever. The limit for writing holds for it too.
+    /// Connects with time limits. The limit for writing also applies to connect(2), which blocks while the queue of a stopped
+    /// daemon is full.
     fn connect(&self) -> io::Result<UnixStream> {
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let stream = UnixStream::from(socket);
